@@ -1,0 +1,50 @@
+using KvCluster.Compression.Blocks;
+
+namespace KvCluster.Compression.Codecs;
+
+/// <summary>
+/// Turns one layer of a full Block into the payload of a slab and back, and lets attention run on the payload.
+/// </summary>
+/// <remarks>
+/// An <b>open layer</b> is how K and V stand before encoding: 16-bit floats, per KV head K as [channel][64 tokens], then V as
+/// [64 tokens][channel]; columns past the last token are zero. It is also the payload of <c>raw</c>.
+/// Results must not depend on how many queries are in a call: score (query, token) is one chain of fused multiply-adds
+/// over channels in ascending order, so decode (one query) and prefill (many) give the same bits.
+/// Instances are immutable and safe to use from many threads.
+/// </remarks>
+public abstract class KvCodec(KvGeometry geometry)
+{
+    /// <summary>The canonical spec string, e.g. <c>int4</c>.</summary>
+    public abstract string Spec { get; }
+
+    /// <summary>Identifies everything that decides the bytes of a payload: spec, parameters, profile, geometry.</summary>
+    public abstract ulong Fingerprint { get; }
+
+    public KvGeometry Geometry { get; } = geometry;
+
+    /// <summary>Most bytes that <see cref="Encode"/> writes for a layer.</summary>
+    public abstract int MaxPayloadSizeBytes(int layer);
+
+    /// <summary>Encodes a full open layer (<see cref="KvGeometry.OpenLayerLength"/> values).</summary>
+    /// <returns>Bytes written to <paramref name="payload"/>.</returns>
+    public abstract int Encode(int layer, ReadOnlySpan<Half> openLayer, Span<byte> payload);
+
+    /// <summary>Whether a payload of verified checksum also has the structure that this codec reads.</summary>
+    public abstract bool IsWellFormed(int layer, ReadOnlySpan<byte> payload);
+
+    /// <summary>Decodes to an open layer in 32 bits; the plain way, for oracles and inspection.</summary>
+    public abstract void Decode(int layer, ReadOnlySpan<byte> payload, Span<float> openLayer);
+
+    /// <summary>
+    /// Dot products of queries with the 64 keys of one head: queries [queryCount][HeadSize], scores [queryCount][64], overwritten.
+    /// The softmax scale is the caller's, in the queries.
+    /// </summary>
+    public abstract void Scores(
+        int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> queries, int queryCount, Span<float> scores);
+
+    /// <summary>
+    /// Adds weights [queryCount][64] times the values of one head to output [queryCount][HeadSize].
+    /// </summary>
+    public abstract void AddValues(
+        int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> weights, int queryCount, Span<float> output);
+}
