@@ -1,0 +1,18 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace KvCluster.Compression.Numerics;
+
+/// <summary>The paths of this processor; <c>DOTNET_EnableAVX512=0</c> and <c>DOTNET_EnableAVX2=0</c> take them away.</summary>
+internal static class SimdPaths
+{
+    public static bool HasVector256 => Avx2.IsSupported && Fma.IsSupported;
+
+    public static bool HasVector512 => Avx512F.IsSupported && Avx512BW.IsSupported;
+
+    public static SimdPath Best { get; } =
+        HasVector512 ? SimdPath.Vector512 : HasVector256 ? SimdPath.Vector256 : SimdPath.Scalar;
+
+    /// <summary>All usable paths, slowest first; tests run each.</summary>
+    public static IReadOnlyList<SimdPath> Available { get; } =
+        [.. Enum.GetValues<SimdPath>().Where(path => path <= Best)];
+}

@@ -1,0 +1,46 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using KvCluster.Compression.Numerics;
+
+namespace KvCluster.Compression.Quantization;
+
+/// <summary>From 16-bit values to packed codes, 16 at a time.</summary>
+internal static unsafe class CodePacking
+{
+    /// <summary>Adding 1.5·2^23 leaves the nearest integer, ties to even, in a float's low bits.</summary>
+    private const float RoundingOffset = 12582912f;
+    private const int CodeMask = 0xFF;
+
+    /// <summary>8 codes: the integer nearest to (x·inverse - zero)·inverseStep, clamped to 0 … maxCode.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Quantise(
+        Half* x, Vector256<float> inverse, Vector256<float> zero, Vector256<float> inverseStep, int maxCode)
+    {
+        Vector256<float> steps = ((HalfConversion.Load8(x) * inverse) - zero) * inverseStep;
+        Vector256<float> clamped = Vector256.MinNative(Vector256.MaxNative(steps, Vector256<float>.Zero), Vector256.Create((float)maxCode));
+        return (clamped + Vector256.Create(RoundingOffset)).AsInt32() & Vector256.Create(CodeMask);
+    }
+
+    /// <summary>Packs a group of 16 codes.</summary>
+    /// <returns>Where the next group goes.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Store(Vector256<int> first, Vector256<int> second, int bitCount, byte* codes)
+    {
+        if (bitCount == 4)
+        {
+            Narrow(first | (second << 4)).Store(codes);
+            return codes + NibbleOrder.GroupSizeBytes;
+        }
+
+        Narrow(first).Store(codes);
+        Narrow(second).Store(codes + 8);
+        return codes + NibbleOrder.GroupLength;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector64<byte> Narrow(Vector256<int> values)
+    {
+        Vector128<ushort> words = Vector128.Narrow(values.GetLower().AsUInt32(), values.GetUpper().AsUInt32());
+        return Vector128.Narrow(words, words).GetLower();
+    }
+}

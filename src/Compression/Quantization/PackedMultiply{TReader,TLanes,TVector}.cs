@@ -1,0 +1,129 @@
+using KvCluster.Compression.Numerics;
+using KvCluster.Compression.Quantization.Readers;
+
+namespace KvCluster.Compression.Quantization;
+
+/// <summary>One packing on one instruction set.</summary>
+/// <param name="path">The instruction set of <typeparamref name="TLanes"/>.</param>
+/// <param name="narrower">Takes rows that are not whole pairs of vectors.</param>
+internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath path, PackedMultiply? narrower) : PackedMultiply
+    where TReader : struct, IPackedReader<TVector>
+    where TLanes : struct, ILanes<TVector>
+    where TVector : struct
+{
+    /// <summary>Up to so many rows, unpacking in registers for each beats unpacking once into memory.</summary>
+    private const int FusedMaxRowCount = 2;
+
+    public override void Multiply(float* x, int rowCount, int depth, byte* packed, int columnCount, float* y, bool accumulate)
+    {
+        if (columnCount % (2 * TLanes.Count) != 0)
+        {
+            narrower!.Multiply(x, rowCount, depth, packed, columnCount, y, accumulate);
+        }
+        else if (rowCount <= FusedMaxRowCount)
+        {
+            for (nint row = 0; row < rowCount; row++)
+            {
+                MultiplyRow(x + (row * depth), depth, packed, columnCount, y + (row * columnCount), accumulate);
+            }
+        }
+        else
+        {
+            float* tile = TileScratch.Tile.Rent(depth * columnCount);
+            Expand(packed, depth, columnCount, tile);
+            var operands = new TileOperands(x, depth, tile, columnCount, y, columnCount, depth, accumulate);
+            TileMultiply.Multiply(path, operands, rowCount, columnCount);
+        }
+    }
+
+    private static void Expand(byte* packed, int rowCount, int columnCount, float* tile)
+    {
+        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
+        for (int row = 0; row < rowCount; row++)
+        {
+            for (int column = 0; column < columnCount; column += 2 * TLanes.Count)
+            {
+                TReader.ReadPair(packed, column, out TVector first, out TVector second);
+                TLanes.Store(first, tile + column);
+                TLanes.Store(second, tile + column + TLanes.Count);
+            }
+
+            packed += rowSizeBytes;
+            tile += columnCount;
+        }
+    }
+
+    private static void MultiplyRow(float* x, int depth, byte* packed, int columnCount, float* y, bool accumulate)
+    {
+        int column = 0;
+        for (; column <= columnCount - (8 * TLanes.Count); column += 8 * TLanes.Count)
+        {
+            EightVectors(x, depth, packed, columnCount, column, y + column, accumulate);
+        }
+
+        for (; column < columnCount; column += 2 * TLanes.Count)
+        {
+            TwoVectors(x, depth, packed, columnCount, column, y + column, accumulate);
+        }
+    }
+
+    private static void EightVectors(float* x, int depth, byte* packed, int columnCount, int column, float* y, bool accumulate)
+    {
+        int width = TLanes.Count;
+        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
+        TVector sum0 = Begin(y, accumulate);
+        TVector sum1 = Begin(y + width, accumulate);
+        TVector sum2 = Begin(y + (2 * width), accumulate);
+        TVector sum3 = Begin(y + (3 * width), accumulate);
+        TVector sum4 = Begin(y + (4 * width), accumulate);
+        TVector sum5 = Begin(y + (5 * width), accumulate);
+        TVector sum6 = Begin(y + (6 * width), accumulate);
+        TVector sum7 = Begin(y + (7 * width), accumulate);
+        for (int row = 0; row < depth; row++)
+        {
+            TVector factor = TLanes.Broadcast(x[row]);
+            TReader.ReadPair(packed, column, out TVector first, out TVector second);
+            sum0 = TLanes.MultiplyAdd(factor, first, sum0);
+            sum1 = TLanes.MultiplyAdd(factor, second, sum1);
+            TReader.ReadPair(packed, column + (2 * width), out first, out second);
+            sum2 = TLanes.MultiplyAdd(factor, first, sum2);
+            sum3 = TLanes.MultiplyAdd(factor, second, sum3);
+            TReader.ReadPair(packed, column + (4 * width), out first, out second);
+            sum4 = TLanes.MultiplyAdd(factor, first, sum4);
+            sum5 = TLanes.MultiplyAdd(factor, second, sum5);
+            TReader.ReadPair(packed, column + (6 * width), out first, out second);
+            sum6 = TLanes.MultiplyAdd(factor, first, sum6);
+            sum7 = TLanes.MultiplyAdd(factor, second, sum7);
+            packed += rowSizeBytes;
+        }
+
+        TLanes.Store(sum0, y);
+        TLanes.Store(sum1, y + width);
+        TLanes.Store(sum2, y + (2 * width));
+        TLanes.Store(sum3, y + (3 * width));
+        TLanes.Store(sum4, y + (4 * width));
+        TLanes.Store(sum5, y + (5 * width));
+        TLanes.Store(sum6, y + (6 * width));
+        TLanes.Store(sum7, y + (7 * width));
+    }
+
+    private static void TwoVectors(float* x, int depth, byte* packed, int columnCount, int column, float* y, bool accumulate)
+    {
+        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
+        TVector sum0 = Begin(y, accumulate);
+        TVector sum1 = Begin(y + TLanes.Count, accumulate);
+        for (int row = 0; row < depth; row++)
+        {
+            TVector factor = TLanes.Broadcast(x[row]);
+            TReader.ReadPair(packed, column, out TVector first, out TVector second);
+            sum0 = TLanes.MultiplyAdd(factor, first, sum0);
+            sum1 = TLanes.MultiplyAdd(factor, second, sum1);
+            packed += rowSizeBytes;
+        }
+
+        TLanes.Store(sum0, y);
+        TLanes.Store(sum1, y + TLanes.Count);
+    }
+
+    private static TVector Begin(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : default;
+}

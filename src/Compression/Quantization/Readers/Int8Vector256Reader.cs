@@ -1,0 +1,19 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace KvCluster.Compression.Quantization.Readers;
+
+/// <summary>Bytes, 8 to a vector.</summary>
+internal readonly unsafe struct Int8Vector256Reader : IPackedReader<Vector256<float>>
+{
+    public static int BitCount => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ReadPair(byte* row, int element, out Vector256<float> first, out Vector256<float> second)
+    {
+        byte* codes = row + element;
+        first = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(codes));
+        second = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(codes + Vector256<float>.Count));
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.Intrinsics;
+
+namespace KvCluster.Compression.Quantization;
+
+/// <summary>
+/// Takes scales and zeros out of the inner product, so that it runs on bare codes. With codes a, channel scales c, token scales s
+/// and token zeros z, x̂[t,d] = (a[t,d]·s[t] + z[t])·c[d] gives
+/// score[t] = s[t]·Σ_d (q[d]·c[d])·a[t,d] + z[t]·Σ_d q[d]·c[d], and
+/// output[d] = c[d]·(Σ_t (w[t]·s[t])·a[t,d] + Σ_t w[t]·z[t]).
+/// </summary>
+/// <remarks>The order of every sum is fixed: 16 lanes by index modulo 16, then halves added until one is left.</remarks>
+internal static unsafe class ScaleFolding
+{
+    private const int Width = 16;
+
+    /// <summary>Writes q·c to <paramref name="scaled"/>.</summary>
+    /// <returns>Σ q·c.</returns>
+    public static float FoldChannels(float* query, byte* channelScales, float* scaled, int count)
+    {
+        Vector256<float> lower = default;
+        Vector256<float> upper = default;
+        for (int i = 0; i < count; i += Width)
+        {
+            Vector256<float> first = Vector256.Load(query + i) * ChannelScale.Load8(channelScales + i);
+            Vector256<float> second = Vector256.Load(query + i + 8) * ChannelScale.Load8(channelScales + i + 8);
+            first.Store(scaled + i);
+            second.Store(scaled + i + 8);
+            lower += first;
+            upper += second;
+        }
+
+        return SumLanes(lower + upper);
+    }
+
+    /// <summary>Writes w·s to <paramref name="scaled"/>.</summary>
+    /// <returns>Σ w·z.</returns>
+    public static float FoldTokens(float* weights, float* scales, float* zeros, float* scaled, int count)
+    {
+        Vector256<float> lower = default;
+        Vector256<float> upper = default;
+        for (int i = 0; i < count; i += Width)
+        {
+            var first = Vector256.Load(weights + i);
+            var second = Vector256.Load(weights + i + 8);
+            (first * Vector256.Load(scales + i)).Store(scaled + i);
+            (second * Vector256.Load(scales + i + 8)).Store(scaled + i + 8);
+            lower = Vector256.FusedMultiplyAdd(first, Vector256.Load(zeros + i), lower);
+            upper = Vector256.FusedMultiplyAdd(second, Vector256.Load(zeros + i + 8), upper);
+        }
+
+        return SumLanes(lower + upper);
+    }
+
+    /// <summary>score = fma(product, s, z·querySum), in place.</summary>
+    public static void FinishScores(float* scores, float* scales, float* zeros, float querySum, int count)
+    {
+        for (int i = 0; i < count; i += 8)
+        {
+            Vector256<float> constant = Vector256.Load(zeros + i) * querySum;
+            Vector256.FusedMultiplyAdd(Vector256.Load(scores + i), Vector256.Load(scales + i), constant).Store(scores + i);
+        }
+    }
+
+    /// <summary>output = fma(product + weightSum, c, output).</summary>
+    public static void FinishValues(float* product, byte* channelScales, float weightSum, float* output, int count)
+    {
+        var constant = Vector256.Create(weightSum);
+        for (int i = 0; i < count; i += 8)
+        {
+            Vector256<float> sum = Vector256.Load(product + i) + constant;
+            Vector256.FusedMultiplyAdd(sum, ChannelScale.Load8(channelScales + i), Vector256.Load(output + i)).Store(output + i);
+        }
+    }
+
+    private static float SumLanes(Vector256<float> lanes)
+    {
+        Vector128<float> four = lanes.GetLower() + lanes.GetUpper();
+        return four[0] + four[2] + (four[1] + four[3]);
+    }
+}
