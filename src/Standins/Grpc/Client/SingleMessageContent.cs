@@ -1,0 +1,61 @@
+using System.Net;
+
+namespace Grpc.Net.Client;
+
+/// <summary>A request body of one message. It may be asked for twice, when a connection fails before the server saw the call.</summary>
+internal sealed class SingleMessageContent : HttpContent
+{
+    private readonly RequestFrame _frame;
+    private readonly Lock _lock = new();
+    private int _sending;
+    private bool _closed;
+
+    public SingleMessageContent(RequestFrame frame)
+    {
+        _frame = frame;
+        Headers.ContentType = CallRequest.ContentType;
+    }
+
+    /// <summary>No further sending will start; the buffer goes back once nothing reads it.</summary>
+    public void Close() => Settle(0, close: true);
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            _sending++;
+        }
+
+        try
+        {
+            await stream.WriteAsync(_frame.Bytes, cancellationToken);
+        }
+        finally
+        {
+            Settle(1, close: false);
+        }
+    }
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = -1;
+        return false;
+    }
+
+    private void Settle(int finished, bool close)
+    {
+        lock (_lock)
+        {
+            _sending -= finished;
+            _closed |= close;
+            if (_closed && _sending == 0)
+            {
+                _frame.Release();
+            }
+        }
+    }
+}

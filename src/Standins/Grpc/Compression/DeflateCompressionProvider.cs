@@ -1,0 +1,15 @@
+using System.IO.Compression;
+
+namespace Grpc.Net.Compression;
+
+/// <summary>The HTTP "deflate" encoding, which is zlib (RFC 1950) and not bare deflate.</summary>
+public sealed class DeflateCompressionProvider(CompressionLevel defaultCompressionLevel) : ICompressionProvider
+{
+    public string EncodingName => "deflate";
+
+    public Stream CreateCompressionStream(Stream stream, CompressionLevel? compressionLevel) =>
+        new ZLibStream(stream, compressionLevel ?? defaultCompressionLevel, leaveOpen: true);
+
+    public Stream CreateDecompressionStream(Stream stream) =>
+        new ZLibStream(stream, CompressionMode.Decompress, leaveOpen: true);
+}

@@ -1,0 +1,13 @@
+using System.Buffers;
+
+namespace Grpc.Core;
+
+/// <summary>Serves an array to a contextual deserializer.</summary>
+internal sealed class ArrayDeserializationContext(byte[] payload) : DeserializationContext
+{
+    public override int PayloadLength => payload.Length;
+
+    public override byte[] PayloadAsNewBuffer() => [.. payload];
+
+    public override ReadOnlySequence<byte> PayloadAsReadOnlySequence() => new(payload);
+}

@@ -1,0 +1,172 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Grpc.Core;
+using Grpc.Net.Compression;
+using Grpc.Wire;
+
+namespace Grpc.AspNetCore.Server;
+
+/// <summary>
+/// Serializes messages into the response. When the serializer announces the length it writes straight into the pipe behind its
+/// header; else, and for compression, through a rented buffer.
+/// </summary>
+internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings settings) : SerializationContext, IBufferWriter<byte>
+{
+    private FrameBuffer? _buffer;
+    private FrameBuffer? _packed;
+    private bool _compress;
+    private bool _completed;
+    private bool _direct;
+    private int _announced;
+    private int _written;
+
+    /// <summary>Null sends messages as they are.</summary>
+    public ICompressionProvider? Compression { get; set; }
+
+    /// <summary>A serializer failed after it had put part of its message into the pipe.</summary>
+    public bool IsBroken { get; private set; }
+
+    public void Write<T>(T message, Action<T, SerializationContext> serializer, bool isCompressible)
+    {
+        _compress = isCompressible && Compression is not null;
+        _completed = _direct = false;
+        _announced = -1;
+        _written = 0;
+        try
+        {
+            serializer(message, this);
+            if (!_completed)
+            {
+                throw new InvalidOperationException("The serializer returned without completing its context.");
+            }
+        }
+        catch when (_direct)
+        {
+            IsBroken = true;
+            throw;
+        }
+    }
+
+    /// <summary>Hands rented buffers back, at the end of the call.</summary>
+    public void Release()
+    {
+        _buffer?.Release();
+        _packed?.Release();
+    }
+
+    public override void SetPayloadLength(int payloadLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(payloadLength);
+        CheckSize(payloadLength);
+        _announced = payloadLength;
+    }
+
+    public override IBufferWriter<byte> GetBufferWriter()
+    {
+        if (_compress || _announced < 0)
+        {
+            _buffer ??= new FrameBuffer();
+            _buffer.Reset();
+            if (_announced > 0)
+            {
+                _buffer.SetPayloadLength(_announced);
+            }
+
+            return _buffer;
+        }
+
+        if (!_direct)
+        {
+            _direct = true;
+            PutHeader(_announced);
+        }
+
+        return this;
+    }
+
+    public override void Complete(byte[] payload)
+    {
+        ArgumentNullException.ThrowIfNull(payload);
+        CheckSize(payload.Length);
+        if (_compress)
+        {
+            _packed ??= new FrameBuffer();
+            PutCompressed(payload);
+        }
+        else
+        {
+            PutHeader(payload.Length);
+            body.Write(payload);
+        }
+
+        _completed = true;
+    }
+
+    public override void Complete()
+    {
+        if (_direct)
+        {
+            if (_written != _announced)
+            {
+                throw new InvalidOperationException($"The serializer announced {_announced} bytes and wrote {_written}.");
+            }
+        }
+        else if (_announced == 0 && !_compress)
+        {
+            PutHeader(0);
+        }
+        else
+        {
+            _buffer ??= new FrameBuffer();
+            CheckSize(_buffer.PayloadLength);
+            if (_compress)
+            {
+                PutCompressed(_buffer.Payload.Span);
+            }
+            else
+            {
+                _buffer.Seal(isCompressed: false);
+                body.Write(_buffer.Frame.Span);
+            }
+        }
+
+        _completed = true;
+    }
+
+    public void Advance(int count)
+    {
+        _written += count;
+        body.Advance(count);
+    }
+
+    public Memory<byte> GetMemory(int sizeHint = 0) => body.GetMemory(sizeHint);
+
+    public Span<byte> GetSpan(int sizeHint = 0) => body.GetSpan(sizeHint);
+
+    private void PutHeader(int payloadLength)
+    {
+        FrameHeader.Write(body.GetSpan(WireNames.FrameHeaderSize), isCompressed: false, payloadLength);
+        body.Advance(WireNames.FrameHeaderSize);
+    }
+
+    private void PutCompressed(ReadOnlySpan<byte> payload)
+    {
+        _packed ??= new FrameBuffer();
+        _packed.Reset();
+        using (var target = Compression!.CreateCompressionStream(new FrameBufferStream(_packed), settings.ResponseCompressionLevel))
+        {
+            target.Write(payload);
+        }
+
+        _packed.Seal(isCompressed: true);
+        body.Write(_packed.Frame.Span);
+    }
+
+    private void CheckSize(int payloadLength)
+    {
+        if (settings.MaxSendMessageSize is { } limit && payloadLength > limit)
+        {
+            throw new RpcException(MessageStatus.SentTooLarge(payloadLength, limit));
+        }
+    }
+}
