@@ -1,0 +1,19 @@
+using Orleans.Enumeration;
+
+namespace Orleans.Runtime;
+
+/// <summary>Tunes enumerations of grains.</summary>
+public static class AsyncEnumerableExtensions
+{
+    /// <summary>At most this many items that are ready at once travel together; the default is 100. No effect on other enumerables.</summary>
+    public static IAsyncEnumerable<T> WithBatchSize<T>(this IAsyncEnumerable<T> self, int maxBatchSize)
+    {
+        if (self is GrainEnumerable<T> enumerable)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxBatchSize);
+            enumerable.MaxBatchSize = maxBatchSize;
+        }
+
+        return self;
+    }
+}

@@ -1,0 +1,7 @@
+using Orleans.Runtime;
+
+namespace Orleans.Placement;
+
+internal sealed class LocalPlacement : PlacementStrategy
+{
+}

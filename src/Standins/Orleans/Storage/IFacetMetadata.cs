@@ -1,0 +1,6 @@
+namespace Orleans;
+
+/// <summary>Marks attributes that ask for injected parts of a grain.</summary>
+public interface IFacetMetadata
+{
+}

@@ -1,0 +1,22 @@
+namespace Orleans.Core;
+
+/// <summary>A stored record without its content.</summary>
+public interface IStorage
+{
+    /// <summary>The version last read or written; null when there is no record.</summary>
+    public string? Etag { get; }
+
+    public bool RecordExists { get; }
+
+    public Task ClearStateAsync();
+
+    public Task WriteStateAsync();
+
+    public Task ReadStateAsync();
+
+    public Task ClearStateAsync(CancellationToken cancellationToken) => ClearStateAsync();
+
+    public Task WriteStateAsync(CancellationToken cancellationToken) => WriteStateAsync();
+
+    public Task ReadStateAsync(CancellationToken cancellationToken) => ReadStateAsync();
+}
