@@ -1,0 +1,115 @@
+using System.Numerics.Tensors;
+using KvCluster.Compression.Blocks;
+using KvCluster.Inference.Cache;
+
+namespace KvCluster.Inference.Backends.Cpu;
+
+/// <summary>
+/// Rotates the new keys, rounds keys and values to 16 bits and puts them in open-layer order where the layer's attention and
+/// encoding read them. A task is one KV head of one segment.
+/// </summary>
+internal sealed unsafe class AppendJob : ParallelJob, IDisposable
+{
+    /// <summary>From here on a float rounds to infinity in 16 bits.</summary>
+    private const float HalfLimit = 65520;
+
+    private readonly StepPlan _plan;
+    private readonly Activations _activations;
+    private readonly KvGeometry _geometry;
+    private readonly float _epsilon;
+    private readonly AlignedBuffer<Half>[] _rounded;
+    private readonly AlignedBuffer<float>[] _rotated;
+    private CpuLayerWeights? _weights;
+    private int _layer;
+    private int _failed;
+
+    public AppendJob(StepPlan plan, Activations activations, KvGeometry geometry, float epsilon, int workerCount)
+    {
+        _plan = plan;
+        _activations = activations;
+        _geometry = geometry;
+        _epsilon = epsilon;
+        _rounded = [.. Enumerable.Range(0, workerCount).Select(_ => new AlignedBuffer<Half>())];
+        _rotated = [.. Enumerable.Range(0, workerCount).Select(_ => new AlignedBuffer<float>())];
+    }
+
+    /// <returns>False when a value does not fit 16 bits; <see cref="Failed"/> says whose.</returns>
+    public bool Run(ComputePool pool, int layer, CpuLayerWeights weights)
+    {
+        _layer = layer;
+        _weights = weights;
+        _failed = 0;
+        if (Failed.Length < _plan.Segments.Length)
+        {
+            Failed = new bool[_plan.Segments.Length];
+        }
+
+        Array.Clear(Failed);
+        pool.Run(this, _plan.Segments.Length * _geometry.KvHeadCount);
+        return _failed == 0;
+    }
+
+    /// <summary>By segment: the layer's K or V does not fit 16 bits; zeros were stored in its place.</summary>
+    public bool[] Failed { get; private set; } = [];
+
+    public override void Execute(int task, int worker)
+    {
+        int index = task / _geometry.KvHeadCount;
+        Append(index, task % _geometry.KvHeadCount, worker);
+    }
+
+    public void Dispose()
+    {
+        foreach (AlignedBuffer<Half> buffer in _rounded)
+        {
+            buffer.Dispose();
+        }
+
+        foreach (AlignedBuffer<float> buffer in _rotated)
+        {
+            buffer.Dispose();
+        }
+    }
+
+    private void Append(int index, int kvHead, int worker)
+    {
+        ref readonly StepSegment segment = ref _plan.Segments[index];
+        int size = _geometry.HeadSize;
+        Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
+        Span<Half> keys = open.Slice(OpenLayers.HeadOffset(_geometry, kvHead), OpenLayers.HeadLength(_geometry));
+        Span<Half> values = keys[(KvGeometry.BlockTokenCount * size)..];
+        Half* rounded = _rounded[worker].Reserve(KvGeometry.BlockTokenCount * size);
+        float* rotated = _rotated[worker].Reserve(size);
+        for (int token = 0; token < segment.TokenCount; token++)
+        {
+            int row = segment.FirstRow + token;
+            float* key = _activations.QueryKeyValue + ((long)row * _activations.QueryKeyValueStride) + _activations.QueryWidth + (kvHead * size);
+            HeadRotation.Rotate(key, _weights!.KeyNorm, _epsilon, _activations, row, rotated);
+            Round(rotated, new Span<Half>(rounded + (token * size), size), index);
+            Round(key + _activations.KvWidth, values.Slice((segment.FirstColumn + token) * size, size), index);
+        }
+
+        for (int channel = 0; channel < size; channel++)
+        {
+            Span<Half> column = keys.Slice((channel * KvGeometry.BlockTokenCount) + segment.FirstColumn, segment.TokenCount);
+            for (int token = 0; token < column.Length; token++)
+            {
+                column[token] = rounded[(token * size) + channel];
+            }
+        }
+    }
+
+    private void Round(float* source, Span<Half> destination, int segment)
+    {
+        var values = new ReadOnlySpan<float>(source, destination.Length);
+        if (RowMath.AllBelow(values, HalfLimit))
+        {
+            TensorPrimitives.ConvertToHalf(values, destination);
+            return;
+        }
+
+        destination.Clear();
+        Failed[segment] = true;
+        Volatile.Write(ref _failed, 1);
+    }
+}

@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+
+namespace KvCluster.Inference.Backends.Cpu;
+
+/// <summary>
+/// Attention of the new tokens: to all earlier Blocks in encoded form, to their own Block in 16 bits. A task is one KV head and
+/// one tile of queries (all query heads of the group); the context is never split, so results do not depend on threads.
+/// </summary>
+internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
+{
+    private readonly StepPlan _plan;
+    private readonly Activations _activations;
+    private readonly KvCodec _codec;
+    private readonly RawCodec _openCodec;
+    private readonly int _group;
+    private readonly float _epsilon;
+    private readonly float _queryScale;
+    private readonly AttentionScratch[] _scratch;
+    private CpuLayerWeights? _weights;
+    private int _layer;
+
+    public AttentionJob(StepPlan plan, Activations activations, CpuModelRunner runner, int workerCount)
+    {
+        _plan = plan;
+        _activations = activations;
+        _codec = runner.Codec;
+        _openCodec = new RawCodec(runner.Geometry);
+        _group = runner.Config.HeadCount / runner.Config.KvHeadCount;
+        _epsilon = runner.Config.RmsNormEpsilon;
+        _queryScale = VectorMath.Log2E / MathF.Sqrt(runner.Config.HeadSize);
+        _scratch = [.. Enumerable.Range(0, workerCount).Select(_ => new AttentionScratch())];
+    }
+
+    private KvGeometry Geometry => _codec.Geometry;
+
+    public void Run(ComputePool pool, int layer, CpuLayerWeights weights)
+    {
+        _layer = layer;
+        _weights = weights;
+        pool.Run(this, _plan.Tiles.Length * Geometry.KvHeadCount);
+    }
+
+    public override void Execute(int task, int worker)
+    {
+        AttentionTile tile = _plan.Tiles[task / Geometry.KvHeadCount];
+        int kvHead = task % Geometry.KvHeadCount;
+        ref readonly StepSegment segment = ref _plan.Segments[tile.Segment];
+        AttentionScratch scratch = _scratch[worker];
+        scratch.Begin(tile.TokenCount * _group, Geometry.HeadSize);
+        LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
+        for (int i = 0; i < segment.BlockIndex; i++)
+        {
+            ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
+            _codec.Scores(_layer, kvHead, payload, scratch.Queries, scratch.QueryCount, scratch.Scores);
+            scratch.UpdateSoftmax();
+            _codec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, scratch.Output);
+        }
+
+        AttendOwnBlock(segment, tile, kvHead, scratch);
+        StoreOutput(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
+    }
+
+    public void Dispose()
+    {
+        foreach (AttentionScratch scratch in _scratch)
+        {
+            scratch.Dispose();
+        }
+    }
+
+    private void LoadQueries(int firstRow, int tokenCount, int kvHead, AttentionScratch scratch)
+    {
+        int size = Geometry.HeadSize;
+        float* query = scratch.QueryPointer;
+        for (int row = firstRow; row < firstRow + tokenCount; row++)
+        {
+            float* heads = _activations.QueryKeyValue + ((long)row * _activations.QueryKeyValueStride) + (kvHead * _group * size);
+            for (int g = 0; g < _group; g++)
+            {
+                HeadRotation.Rotate(heads + (g * size), _weights!.QueryNorm, _epsilon, _activations, row, query);
+                RowMath.Scale(query, _queryScale, size);
+                query += size;
+            }
+        }
+    }
+
+    private void AttendOwnBlock(in StepSegment segment, AttentionTile tile, int kvHead, AttentionScratch scratch)
+    {
+        Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
+        ReadOnlySpan<byte> payload = MemoryMarshal.AsBytes(open);
+        _openCodec.Scores(_layer, kvHead, payload, scratch.Queries, scratch.QueryCount, scratch.Scores);
+        Span<float> scores = scratch.Scores;
+        for (int query = 0; query < scratch.QueryCount; query++)
+        {
+            int visibleCount = segment.FirstColumn + tile.FirstToken + (query / _group) + 1;
+            scores.Slice((query * KvGeometry.BlockTokenCount) + visibleCount, KvGeometry.BlockTokenCount - visibleCount).Fill(float.NegativeInfinity);
+        }
+
+        scratch.UpdateSoftmax();
+        _openCodec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, scratch.Output);
+    }
+
+    private void StoreOutput(int firstRow, int tokenCount, int kvHead, AttentionScratch scratch)
+    {
+        int width = _group * Geometry.HeadSize;
+        scratch.Normalise();
+        ReadOnlySpan<float> output = scratch.Output;
+        for (int token = 0; token < tokenCount; token++)
+        {
+            float* row = _activations.Attended + ((long)(firstRow + token) * _activations.QueryWidth) + (kvHead * width);
+            output.Slice(token * width, width).CopyTo(new Span<float>(row, width));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Cache;
+using KvCluster.Inference.Models;
+
+namespace KvCluster.Inference.Backends.Cpu;
+
+/// <summary>
+/// The Llama-family forward pass on the CPU. Batch-invariant: a token's bits do not depend on what else is in the batch, on
+/// how a prompt is cut into chunks, or on the number of threads.
+/// </summary>
+public sealed unsafe class CpuModelRunner : IModelRunner
+{
+    private readonly ComputePool _pool;
+    private readonly CpuModelWeights _weights;
+    private readonly StepPlan _plan;
+    private readonly Activations _activations;
+    private readonly MatrixMultiply _multiply;
+    private readonly EmbedJob _embed;
+    private readonly NormJob _norm;
+    private readonly AppendJob _append;
+    private readonly SealJob _seal;
+    private readonly AttentionJob _attention;
+    private readonly GateJob _gate;
+    private readonly FinitenessJob _finiteness;
+    private bool _disposed;
+
+    private CpuModelRunner(ModelFolder folder, KvCodec codec, ComputePool pool)
+    {
+        Config = folder.Config;
+        Codec = codec;
+        Geometry = ModelKvGeometry.Of(folder.Config);
+        ModelFingerprint = folder.Fingerprint;
+        _pool = pool;
+        RequireSupported(Config, codec);
+        TensorView embedding = folder.Tensors.GetTensor(CpuModelWeights.EmbeddingName).Expect(Config.VocabularySize, Config.HiddenSize);
+        float[] frequencies = RopeFrequencies.Compute(Config);
+        _weights = CpuModelWeights.Acquire(folder, pool);
+        _plan = new StepPlan(this);
+        _activations = new Activations(Config, Geometry);
+        _multiply = new MatrixMultiply(pool);
+        _embed = new EmbedJob(embedding, frequencies, _plan, _activations);
+        _norm = new NormJob(_plan, _activations, Config.RmsNormEpsilon);
+        _append = new AppendJob(_plan, _activations, Geometry, Config.RmsNormEpsilon, pool.WorkerCount);
+        _seal = new SealJob(_plan, _activations, codec);
+        _attention = new AttentionJob(_plan, _activations, this, pool.WorkerCount);
+        _gate = new GateJob(_plan, _activations);
+        _finiteness = new FinitenessJob(Config.VocabularySize);
+    }
+
+    public ModelConfig Config { get; }
+
+    public KvCodec Codec { get; }
+
+    public KvGeometry Geometry { get; }
+
+    public ulong ModelFingerprint { get; }
+
+    public int VocabularySize => Config.VocabularySize;
+
+    /// <summary>Bytes of the packed weights, which runners of one model folder share.</summary>
+    public long WeightSizeBytes => _weights.SizeBytes;
+
+    /// <summary>Packs the weights, or shares them with the runners of the same folder in this process.</summary>
+    /// <param name="folder">Stays open as long as the runner: embeddings are read from its mapped files.</param>
+    /// <param name="codec">Of the model's KV geometry.</param>
+    /// <exception cref="ModelLoadException">The weights do not fit config.json, or the shape is not supported.</exception>
+    public static CpuModelRunner Load(ModelFolder folder, KvCodec codec) => Load(folder, codec, ComputePool.Shared);
+
+    internal static CpuModelRunner Load(ModelFolder folder, KvCodec codec, ComputePool pool)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(codec);
+        return new CpuModelRunner(folder, codec, pool);
+    }
+
+    /// <inheritdoc/>
+    public void Forward(StepBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _plan.Make(batch);
+        if (_plan.RowCount == 0)
+        {
+            return;
+        }
+
+        _activations.Reserve(_plan.RowCount, _plan.SlotCount);
+        ClearOpenSlots();
+        _embed.Run(_pool);
+        for (int layer = 0; layer < _weights.Layers.Length; layer++)
+        {
+            ForwardLayer(batch, layer);
+        }
+
+        ComputeLogits(batch);
+    }
+
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            _activations.Dispose();
+            _multiply.Dispose();
+            _append.Dispose();
+            _attention.Dispose();
+            _weights.Release();
+        }
+    }
+
+    private void ForwardLayer(StepBatch batch, int layer)
+    {
+        CpuLayerWeights weights = _weights.Layers[layer];
+        _norm.Run(_pool, weights.AttentionNorm, addsDelta: layer > 0);
+        Multiply(_activations.Normed, _activations.HiddenSize, weights.QueryKeyValue, _activations.QueryKeyValue, _activations.QueryKeyValueStride);
+        if (!_append.Run(_pool, layer, weights))
+        {
+            MarkFailedSegments(batch);
+        }
+
+        _seal.Run(_pool, layer);
+        Announce(batch, layer);
+        _attention.Run(_pool, layer, weights);
+        Reopen(layer);
+        Multiply(_activations.Attended, _activations.QueryWidth, weights.AttentionOutput, _activations.Delta, _activations.DeltaStride);
+        _norm.Run(_pool, weights.MlpNorm, addsDelta: true);
+        Multiply(_activations.Normed, _activations.HiddenSize, weights.GateUp, _activations.GateUp, 2 * _activations.GateWidth);
+        _gate.Run(_pool);
+        Multiply(_activations.GateUp, 2 * _activations.GateWidth, weights.Down, _activations.Delta, _activations.DeltaStride);
+    }
+
+    private void Multiply(float* a, int strideA, PackedMatrix weights, float* c, int strideC) =>
+        _multiply.Run(a, strideA, _plan.RowCount, weights, c, strideC);
+
+    private void ComputeLogits(StepBatch batch)
+    {
+        int rowCount = _plan.LogitsRows.Length;
+        if (rowCount == 0)
+        {
+            return;
+        }
+
+        _norm.RunFinal(_pool, _weights.FinalNorm);
+        fixed (float* logits = batch.ReserveLogits(rowCount, VocabularySize))
+        {
+            _multiply.Run(_activations.Normed, _activations.HiddenSize, rowCount, _weights.Head, logits, VocabularySize);
+            _finiteness.Run(_pool, logits, rowCount);
+        }
+
+        foreach (ref StepEntry entry in batch.Entries)
+        {
+            int rows = entry.FirstLogitsRow < 0 ? 0 : batch.WantsAllLogits ? entry.TokenCount : 1;
+            if (rows > 0 && entry.Failure == StepFailure.None && _finiteness.IsFinite.Slice(entry.FirstLogitsRow, rows).Contains(false))
+            {
+                entry.Failure = StepFailure.NonFiniteLogits;
+            }
+
+            if (entry.Failure != StepFailure.None)
+            {
+                entry.FirstLogitsRow = -1;
+            }
+        }
+    }
+
+    /// <summary>Columns past the last token must be zero; written ones are the same in every layer.</summary>
+    private void ClearOpenSlots()
+    {
+        foreach (ref readonly StepSegment segment in _plan.Segments)
+        {
+            if (segment.Slot >= 0 && segment.Sealed is null)
+            {
+                _activations.Slot(segment.Slot).Clear();
+            }
+        }
+    }
+
+    private void MarkFailedSegments(StepBatch batch)
+    {
+        for (int i = 0; i < _plan.Segments.Length; i++)
+        {
+            if (_append.Failed[i])
+            {
+                batch.Entries[_plan.Segments[i].Entry].Failure = StepFailure.NonFiniteKeyValue;
+            }
+        }
+    }
+
+    /// <summary>Tells the sinks of the slabs of this layer, before its attention runs.</summary>
+    private void Announce(StepBatch batch, int layer)
+    {
+        foreach (int index in _plan.Sealing)
+        {
+            ref readonly StepSegment segment = ref _plan.Segments[index];
+            ref readonly StepEntry entry = ref batch.Entries[segment.Entry];
+            if (entry.Failure == StepFailure.None)
+            {
+                entry.Sink?.OnSlabSealed(segment.Cache, segment.Sealed!, layer);
+            }
+        }
+    }
+
+    /// <summary>The open Block of an entry that sealed becomes that of its last segment, or empty.</summary>
+    private void Reopen(int layer)
+    {
+        foreach (int index in _plan.Reopening)
+        {
+            ref readonly StepSegment segment = ref _plan.Segments[index];
+            Span<Half> open = segment.Cache.OpenLayer(layer);
+            if (segment.Sealed is null)
+            {
+                _activations.Slot(segment.Slot).CopyTo(open);
+            }
+            else
+            {
+                open.Clear();
+            }
+        }
+    }
+
+    private static void RequireSupported(ModelConfig config, KvCodec codec)
+    {
+        if (config.HeadSize % 16 != 0)
+        {
+            throw new ModelLoadException($"Head size {config.HeadSize} is not supported by the CPU backend; it must be a multiple of 16.");
+        }
+
+        if (codec.Geometry != ModelKvGeometry.Of(config))
+        {
+            throw new ArgumentException($"The codec is for {codec.Geometry}, the model has {ModelKvGeometry.Of(config)}.", nameof(codec));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+namespace KvCluster.Inference.Backends.Cpu;
+
+/// <summary>Rows [M][depth] times a <see cref="PackedMatrix"/>, spread over a pool by columns and, for many rows, by rows.</summary>
+/// <remarks>
+/// Few rows are bound by memory: each panel is streamed once and decoded in registers. For many rows a piece of a panel is
+/// expanded to floats that stay in the first-level cache while the rows of a block, in the second level, pass by. Both are
+/// the same chains of fused multiply-adds.
+/// </remarks>
+internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDisposable
+{
+    /// <summary>From this many rows on, expanding a panel pays.</summary>
+    private const int ExpandRowCount = 24;
+
+    private const int RowBlock = 192;
+    private const int MaxDepthPiece = 384;
+    private const int PanelGroup = 8;
+
+    private readonly AlignedBuffer<float>[] _expanded = [.. Enumerable.Range(0, pool.WorkerCount).Select(_ => new AlignedBuffer<float>())];
+    private PackedMatrix? _weights;
+    private float* _a;
+    private float* _c;
+    private int _rowCount;
+    private int _rowStrideA;
+    private int _rowStrideC;
+    private int _panelGroup;
+    private int _groupCount;
+    private int _rowBlock;
+
+    /// <summary>Multiplies; the result has <see cref="PackedMatrix.PaddedColumnCount"/> columns in rows of <paramref name="rowStrideC"/>.</summary>
+    public void Run(float* a, int rowStrideA, int rowCount, PackedMatrix weights, float* c, int rowStrideC)
+    {
+        _a = a;
+        _c = c;
+        _rowStrideA = rowStrideA;
+        _rowStrideC = rowStrideC;
+        _rowCount = rowCount;
+        _weights = weights;
+        if (rowCount < ExpandRowCount)
+        {
+            // Four tasks a worker even out the load; a multiple of four panels suits the one-row kernel.
+            int perTask = (weights.PanelCount + (4 * pool.WorkerCount) - 1) / (4 * pool.WorkerCount);
+            _panelGroup = (perTask + 3) / 4 * 4;
+            _rowBlock = rowCount;
+        }
+        else
+        {
+            _panelGroup = PanelGroup;
+            _rowBlock = Math.Min(rowCount, RowBlock);
+        }
+
+        _groupCount = (weights.PanelCount + _panelGroup - 1) / _panelGroup;
+        int rowBlockCount = (rowCount + _rowBlock - 1) / _rowBlock;
+        pool.Run(this, _groupCount * rowBlockCount);
+    }
+
+    public override void Execute(int task, int worker)
+    {
+        int firstPanel = task % _groupCount * _panelGroup;
+        int firstRow = task / _groupCount * _rowBlock;
+        int panelCount = Math.Min(_panelGroup, _weights!.PanelCount - firstPanel);
+        int rowCount = Math.Min(_rowBlock, _rowCount - firstRow);
+        if (_rowCount >= ExpandRowCount)
+        {
+            MultiplyExpanded(firstPanel, panelCount, firstRow, rowCount, worker);
+        }
+        else if (_weights.IsBFloat16)
+        {
+            MultiplyStreaming<BFloat16Panel>(firstPanel, panelCount, rowCount);
+        }
+        else
+        {
+            MultiplyStreaming<SinglePanel>(firstPanel, panelCount, rowCount);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (AlignedBuffer<float> buffer in _expanded)
+        {
+            buffer.Dispose();
+        }
+    }
+
+    private void MultiplyExpanded(int firstPanel, int panelCount, int firstRow, int rowCount, int worker)
+    {
+        PackedMatrix weights = _weights!;
+        int pieceCount = (weights.Depth + MaxDepthPiece - 1) / MaxDepthPiece;
+        int pieceLength = (weights.Depth + pieceCount - 1) / pieceCount;
+        float* expanded = _expanded[worker].Reserve(MaxDepthPiece * PackedMatrix.PanelWidth);
+        for (int start = 0; start < weights.Depth; start += pieceLength)
+        {
+            int depth = Math.Min(pieceLength, weights.Depth - start);
+            bool isLast = start + depth == weights.Depth;
+            for (int panel = firstPanel; panel < firstPanel + panelCount; panel++)
+            {
+                byte* piece = weights.Panel(panel) + ((long)start * weights.RowSizeBytes);
+                if (weights.IsBFloat16)
+                {
+                    PanelExpansion.Expand(piece, depth, expanded);
+                    piece = (byte*)expanded;
+                }
+
+                fixed (float* bias = isLast ? weights.Bias : null)
+                {
+                    float* panelBias = bias == null ? null : bias + (panel * PackedMatrix.PanelWidth);
+                    float* a = _a + ((long)firstRow * _rowStrideA) + start;
+                    float* c = _c + ((long)firstRow * _rowStrideC) + (panel * PackedMatrix.PanelWidth);
+                    RowTiles.OnePanel<SinglePanel>(
+                        new Tile((nint)a, _rowStrideA, _rowStrideC, depth, Resumes: start > 0), rowCount, piece, c, panelBias);
+                }
+            }
+        }
+    }
+
+    private void MultiplyStreaming<TPanel>(int firstPanel, int panelCount, int rowCount)
+        where TPanel : struct, IPanelReader
+    {
+        PackedMatrix weights = _weights!;
+        var tile = new Tile((nint)_a, _rowStrideA, _rowStrideC, weights.Depth, Resumes: false);
+        int width = rowCount == 1 ? 4 : rowCount <= 3 ? 2 : 1;
+        fixed (float* bias = weights.Bias)
+        {
+            int panel = firstPanel;
+            while (panel < firstPanel + panelCount)
+            {
+                float* c = _c + (panel * PackedMatrix.PanelWidth);
+                float* panelBias = bias == null ? null : bias + (panel * PackedMatrix.PanelWidth);
+                byte* data = weights.Panel(panel);
+                if (width > 1 && panel + width <= firstPanel + panelCount)
+                {
+                    RowTiles.SeveralPanels<TPanel>(tile, rowCount, data, (nint)weights.PanelSizeBytes, c, panelBias);
+                    panel += width;
+                }
+                else
+                {
+                    RowTiles.OnePanel<TPanel>(tile, rowCount, data, c, panelBias);
+                    panel++;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using KvCluster.Inference.Cache;
+
+namespace KvCluster.Inference.Backends;
+
+/// <summary>
+/// What one forward pass computes: for each entry the next tokens of one Sequence, one in decode, a chunk in prefill; one
+/// batch may hold both. Made once and reused; grows to the largest step it has seen.
+/// </summary>
+public sealed class StepBatch
+{
+    private static long _lastStamp;
+
+    private StepEntry[] _entries = new StepEntry[8];
+    private int[] _tokenIds = new int[64];
+    private float[] _logits = [];
+    private int _vocabularySize;
+    private long _stamp = Interlocked.Increment(ref _lastStamp);
+
+    public int EntryCount { get; private set; }
+
+    /// <summary>Tokens of all entries.</summary>
+    public int TokenCount { get; private set; }
+
+    /// <summary>Computes logits after every token of entries that want logits, for likelihoods. Default: after the last only.</summary>
+    public bool WantsAllLogits { get; set; }
+
+    internal Span<StepEntry> Entries => _entries.AsSpan(0, EntryCount);
+
+    internal ReadOnlySpan<int> TokenIds => _tokenIds.AsSpan(0, TokenCount);
+
+    public void Clear()
+    {
+        Entries.Clear();
+        EntryCount = 0;
+        TokenCount = 0;
+        _stamp = Interlocked.Increment(ref _lastStamp);
+    }
+
+    /// <summary>Adds the next tokens of a Sequence.</summary>
+    /// <param name="cache">Holds everything before them; not in this batch already.</param>
+    /// <param name="tokenIds">At least one; copied.</param>
+    /// <param name="wantsLogits">Whether <see cref="Logits(int)"/> is needed.</param>
+    /// <param name="sink">Hears of the slabs sealed in this step; may be null.</param>
+    /// <returns>Index of the entry.</returns>
+    public int Add(SequenceCache cache, ReadOnlySpan<int> tokenIds, bool wantsLogits, ISlabSink? sink = null)
+    {
+        ArgumentNullException.ThrowIfNull(cache);
+        ArgumentOutOfRangeException.ThrowIfZero(tokenIds.Length, nameof(tokenIds));
+        if (cache.BatchStamp == _stamp)
+        {
+            throw new ArgumentException("The sequence is in this batch already.", nameof(cache));
+        }
+
+        cache.BatchStamp = _stamp;
+        Reserve(tokenIds.Length);
+        _entries[EntryCount] = new StepEntry
+        {
+            Cache = cache,
+            Sink = sink,
+            FirstToken = TokenCount,
+            TokenCount = tokenIds.Length,
+            WantsLogits = wantsLogits,
+            FirstLogitsRow = -1,
+        };
+        tokenIds.CopyTo(_tokenIds.AsSpan(TokenCount));
+        TokenCount += tokenIds.Length;
+        return EntryCount++;
+    }
+
+    /// <inheritdoc cref="Add(SequenceCache, ReadOnlySpan{int}, bool, ISlabSink?)"/>
+    public int Add(SequenceCache cache, int tokenId, bool wantsLogits, ISlabSink? sink = null) =>
+        Add(cache, new ReadOnlySpan<int>(in tokenId), wantsLogits, sink);
+
+    /// <summary>What went wrong with an entry in the last forward pass.</summary>
+    public StepFailure Failure(int entryIndex) => Entries[entryIndex].Failure;
+
+    /// <summary>Logits after the entry's last token, [vocabulary]. The caller may change them; valid until the next forward pass.</summary>
+    /// <exception cref="InvalidOperationException">The entry failed or did not want logits.</exception>
+    public Span<float> Logits(int entryIndex) =>
+        Logits(entryIndex, WantsAllLogits ? Entries[entryIndex].TokenCount - 1 : 0);
+
+    /// <summary>Logits after token <paramref name="tokenIndex"/> of the entry; needs <see cref="WantsAllLogits"/>.</summary>
+    public Span<float> Logits(int entryIndex, int tokenIndex)
+    {
+        ref StepEntry entry = ref Entries[entryIndex];
+        if (entry.FirstLogitsRow < 0)
+        {
+            throw new InvalidOperationException($"Entry {entryIndex} has no logits: {(entry.WantsLogits ? entry.Failure : "not asked for")}.");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)tokenIndex, (uint)(WantsAllLogits ? entry.TokenCount : 1), nameof(tokenIndex));
+        return _logits.AsSpan((entry.FirstLogitsRow + tokenIndex) * _vocabularySize, _vocabularySize);
+    }
+
+    /// <summary>All rows of logits, contiguous; pinned, so that kernels may write through pointers.</summary>
+    internal Span<float> ReserveLogits(int rowCount, int vocabularySize)
+    {
+        _vocabularySize = vocabularySize;
+        int length = checked(rowCount * vocabularySize);
+        if (_logits.Length < length)
+        {
+            _logits = GC.AllocateUninitializedArray<float>(length, pinned: true);
+        }
+
+        return _logits.AsSpan(0, length);
+    }
+
+    private void Reserve(int newTokenCount)
+    {
+        if (EntryCount == _entries.Length)
+        {
+            Array.Resize(ref _entries, 2 * EntryCount);
+        }
+
+        if (TokenCount + newTokenCount > _tokenIds.Length)
+        {
+            Array.Resize(ref _tokenIds, Math.Max(2 * _tokenIds.Length, TokenCount + newTokenCount));
+        }
+    }
+}
