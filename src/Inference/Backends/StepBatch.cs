@@ -14,6 +14,7 @@ public sealed class StepBatch
     private int[] _tokenIds = new int[64];
     private float[] _logits = [];
     private int _vocabularySize;
+    private int _logitsStride;
     private long _stamp = Interlocked.Increment(ref _lastStamp);
 
     public int EntryCount { get; private set; }
@@ -89,14 +90,18 @@ public sealed class StepBatch
         }
 
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)tokenIndex, (uint)(WantsAllLogits ? entry.TokenCount : 1), nameof(tokenIndex));
-        return _logits.AsSpan((entry.FirstLogitsRow + tokenIndex) * _vocabularySize, _vocabularySize);
+        return _logits.AsSpan((entry.FirstLogitsRow + tokenIndex) * _logitsStride, _vocabularySize);
     }
 
     /// <summary>All rows of logits, contiguous; pinned, so that kernels may write through pointers.</summary>
-    internal Span<float> ReserveLogits(int rowCount, int vocabularySize)
+    /// <param name="rowCount">Rows.</param>
+    /// <param name="vocabularySize">Logits of a row.</param>
+    /// <param name="rowStride">Floats from row to row: what the runner's kernels write.</param>
+    internal Span<float> ReserveLogits(int rowCount, int vocabularySize, int rowStride)
     {
         _vocabularySize = vocabularySize;
-        int length = checked(rowCount * vocabularySize);
+        _logitsStride = rowStride;
+        int length = checked(rowCount * rowStride);
         if (_logits.Length < length)
         {
             _logits = GC.AllocateUninitializedArray<float>(length, pinned: true);

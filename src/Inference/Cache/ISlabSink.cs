@@ -7,5 +7,5 @@ public interface ISlabSink
     /// Layer <paramref name="layer"/> of <paramref name="block"/> is encoded. Called on the compute thread in the order of blocks:
     /// share the lease, enqueue, return. The block is complete after its last layer.
     /// </summary>
-    void OnSlabSealed(SequenceCache cache, KvBlock block, int layer);
+    public void OnSlabSealed(SequenceCache cache, KvBlock block, int layer);
 }

@@ -142,10 +142,11 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         }
 
         _norm.RunFinal(_pool, _weights.FinalNorm);
-        fixed (float* logits = batch.ReserveLogits(rowCount, VocabularySize))
+        int stride = _weights.Head.PaddedColumnCount;
+        fixed (float* logits = batch.ReserveLogits(rowCount, VocabularySize, stride))
         {
-            _multiply.Run(_activations.Normed, _activations.HiddenSize, rowCount, _weights.Head, logits, VocabularySize);
-            _finiteness.Run(_pool, logits, rowCount);
+            _multiply.Run(_activations.Normed, _activations.HiddenSize, rowCount, _weights.Head, logits, stride);
+            _finiteness.Run(_pool, logits, stride, rowCount);
         }
 
         foreach (ref StepEntry entry in batch.Entries)

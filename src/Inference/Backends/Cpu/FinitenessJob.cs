@@ -4,11 +4,12 @@ namespace KvCluster.Inference.Backends.Cpu;
 internal sealed unsafe class FinitenessJob(int vocabularySize) : RowJob
 {
     private float* _logits;
+    private int _stride;
     private bool[] _isFinite = [];
 
     public ReadOnlySpan<bool> IsFinite => _isFinite;
 
-    public void Run(ComputePool pool, float* logits, int rowCount)
+    public void Run(ComputePool pool, float* logits, int stride, int rowCount)
     {
         if (_isFinite.Length < rowCount)
         {
@@ -16,9 +17,10 @@ internal sealed unsafe class FinitenessJob(int vocabularySize) : RowJob
         }
 
         _logits = logits;
+        _stride = stride;
         RunRows(pool, rowCount);
     }
 
     protected override void ExecuteRow(int row) =>
-        _isFinite[row] = RowMath.AllBelow(new ReadOnlySpan<float>(_logits + ((long)row * vocabularySize), vocabularySize), float.PositiveInfinity);
+        _isFinite[row] = RowMath.AllBelow(new ReadOnlySpan<float>(_logits + ((long)row * _stride), vocabularySize), float.PositiveInfinity);
 }

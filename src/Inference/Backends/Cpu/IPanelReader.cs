@@ -5,8 +5,8 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// <summary>How the 16 weights of one row of a panel become floats.</summary>
 internal unsafe interface IPanelReader
 {
-    static abstract int RowSizeBytes { get; }
+    public static abstract int RowSizeBytes { get; }
 
     /// <summary>Columns 0 to 7 and 8 to 15.</summary>
-    static abstract void Load(byte* row, out Vector256<float> low, out Vector256<float> high);
+    public static abstract void Load(byte* row, out Vector256<float> low, out Vector256<float> high);
 }

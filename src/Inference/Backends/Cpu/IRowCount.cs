@@ -3,5 +3,5 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// <summary>A number of rows as a type, so that the JIT compiles a kernel for it.</summary>
 internal interface IRowCount
 {
-    static abstract int Count { get; }
+    public static abstract int Count { get; }
 }

@@ -21,7 +21,7 @@ internal sealed unsafe class MatrixPacker : ParallelJob
     /// </summary>
     public static PackedMatrix Pack(ComputePool pool, params TensorView[] parts)
     {
-        bool isBFloat16 = Array.TrueForAll(parts, part => part.Type == TensorType.BFloat16);
+        bool isBFloat16 = Array.TrueForAll(parts, part => part.Type == TensorType.BF16);
         int panelCount = parts.Sum(part => PanelCount(part));
         var matrix = new PackedMatrix((int)parts[0].Shape[1], panelCount * PackedMatrix.PanelWidth, isBFloat16);
         pool.Run(new MatrixPacker(matrix, parts), panelCount);

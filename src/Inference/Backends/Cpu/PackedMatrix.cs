@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>
-/// A weight matrix [depth][columns] for <see cref="MatrixKernel"/>: panels of 16 columns, in each panel one row of 16 weights
+/// A weight matrix [depth][columns] for <see cref="MatrixMultiply"/>: panels of 16 columns, in each panel one row of 16 weights
 /// after the other. Columns past the last are zero.
 /// </summary>
 /// <remarks>

@@ -1,0 +1,91 @@
+using System.Numerics.Tensors;
+using System.Text.Json;
+using KvCluster.Inference.Backends;
+using KvCluster.Inference.Backends.Cpu;
+using KvCluster.Inference.Cache;
+
+namespace KvCluster.Inference.Tests.Backends;
+
+/// <summary>The demo model against transformers in 32-bit floats (golden.json); our K and V are in 16 bits.</summary>
+public sealed class GoldenTests
+{
+    private static readonly GoldenCase[] Cases = Read();
+
+    [Fact]
+    public void Forward_GoldenCases_LastLogitsAgree()
+    {
+        using CpuModelRunner runner = DemoModel.Load("raw");
+        foreach (GoldenCase golden in Cases)
+        {
+            using SequenceCache cache = Sequences.NewCache(runner);
+            float[] logits = Sequences.Prefill(runner, cache, golden.TokenIds, 512);
+            int[] order = [.. Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).Take(20)];
+            Assert.Equal(golden.TopIds, order);
+            for (int i = 0; i < order.Length; i++)
+            {
+                Assert.InRange(logits[order[i]], golden.TopLogits[i] - 0.02f, golden.TopLogits[i] + 0.02f);
+            }
+        }
+    }
+
+    [Fact]
+    public void Forward_GoldenCases_MeanNllAgrees()
+    {
+        using CpuModelRunner runner = DemoModel.Load("raw");
+        foreach (GoldenCase golden in Cases.Where(golden => golden.MeanNll is not null))
+        {
+            using SequenceCache cache = Sequences.NewCache(runner);
+            Assert.InRange(MeanNll(runner, cache, golden.TokenIds), golden.MeanNll!.Value - 1e-3, golden.MeanNll.Value + 1e-3);
+        }
+    }
+
+    [Fact]
+    public void Forward_GoldenCases_GreedyTokensAgree()
+    {
+        using CpuModelRunner runner = DemoModel.Load("raw");
+        int equal = 0;
+        foreach (GoldenCase golden in Cases)
+        {
+            using SequenceCache cache = Sequences.NewCache(runner);
+            float[] logits = Sequences.Prefill(runner, cache, golden.TokenIds, 512);
+            int[] greedy = Sequences.Greedy(runner, cache, logits, golden.GreedyIds.Length);
+            equal += greedy.AsSpan().SequenceEqual(golden.GreedyIds) ? 1 : 0;
+        }
+
+        Assert.InRange(equal, 9, Cases.Length);
+    }
+
+    private static double MeanNll(CpuModelRunner runner, SequenceCache cache, int[] tokenIds)
+    {
+        var batch = new StepBatch { WantsAllLogits = true };
+        double sum = 0;
+        for (int start = 0; start < tokenIds.Length - 1; start += 512)
+        {
+            int count = Math.Min(512, tokenIds.Length - 1 - start);
+            batch.Clear();
+            int entry = batch.Add(cache, tokenIds.AsSpan(start, count), wantsLogits: true);
+            runner.Forward(batch);
+            Assert.Equal(StepFailure.None, batch.Failure(entry));
+            for (int i = 0; i < count; i++)
+            {
+                Span<float> logits = batch.Logits(entry, i);
+                float maximum = TensorPrimitives.Max<float>(logits);
+                double total = 0;
+                foreach (float logit in logits)
+                {
+                    total += Math.Exp(logit - maximum);
+                }
+
+                sum += Math.Log(total) + maximum - logits[tokenIds[start + i + 1]];
+            }
+        }
+
+        return sum / (tokenIds.Length - 1);
+    }
+
+    private static GoldenCase[] Read()
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(DemoModel.GoldenPath));
+        return document.RootElement.GetProperty("cases").Deserialize<GoldenCase[]>()!;
+    }
+}
