@@ -8,14 +8,25 @@ namespace KvCluster.Inference.Tests.Backends;
 /// <summary>The model that ships with the repository, opened once for all tests.</summary>
 internal static class DemoModel
 {
-    private static readonly Lazy<ModelFolder> Opened = new(() => ModelFolder.Open(System.IO.Path.Combine(RepositoryFolder(), "models", "demo", "model")));
+    private static readonly Lazy<CpuModelSource> Opened = new(Open);
 
-    public static ModelFolder Folder => Opened.Value;
+    public static CpuModelSource Source => Opened.Value;
 
     public static string GoldenPath => System.IO.Path.Combine(RepositoryFolder(), "models", "demo", "golden.json");
 
     public static CpuModelRunner Load(string spec, ComputePool? pool = null) =>
-        CpuModelRunner.Load(Folder, CodecRegistry.Create(spec, ModelKvGeometry.Of(Folder.Config)), pool ?? ComputePool.Shared);
+        CpuModelRunner.Load(Source, CodecRegistry.Create(spec, ModelKvGeometry.Of(Source.Config)), pool ?? ComputePool.Shared);
+
+    private static CpuModelSource Open()
+    {
+        string path = System.IO.Path.Combine(RepositoryFolder(), "models", "demo", "model");
+        string configPath = System.IO.Path.Combine(path, "config.json");
+        byte[] configJson = File.ReadAllBytes(configPath);
+        var defaults = GenerationDefaults.Read(System.IO.Path.Combine(path, "generation_config.json"));
+        SafetensorsFolder tensors = SafetensorsFolder.Open(path);
+        return new CpuModelSource(
+            path, ModelConfigReader.Read(configJson, configPath, defaults), tensors, ModelFingerprint.Compute(configJson, tensors));
+    }
 
     private static string RepositoryFolder()
     {

@@ -25,17 +25,17 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     private readonly FinitenessJob _finiteness;
     private bool _disposed;
 
-    private CpuModelRunner(ModelFolder folder, KvCodec codec, ComputePool pool)
+    private CpuModelRunner(CpuModelSource source, KvCodec codec, ComputePool pool)
     {
-        Config = folder.Config;
+        Config = source.Config;
         Codec = codec;
-        Geometry = ModelKvGeometry.Of(folder.Config);
-        ModelFingerprint = folder.Fingerprint;
+        Geometry = ModelKvGeometry.Of(source.Config);
+        ModelFingerprint = source.Fingerprint;
         _pool = pool;
         RequireSupported(Config, codec);
-        TensorView embedding = folder.Tensors.GetTensor(CpuModelWeights.EmbeddingName).Expect(Config.VocabularySize, Config.HiddenSize);
+        TensorView embedding = source.Tensors.GetTensor(CpuModelWeights.EmbeddingName).Expect(Config.VocabularySize, Config.HiddenSize);
         float[] frequencies = RopeFrequencies.Compute(Config);
-        _weights = CpuModelWeights.Acquire(folder, pool);
+        _weights = CpuModelWeights.Acquire(source, pool);
         _plan = new StepPlan(this);
         _activations = new Activations(Config, Geometry);
         _multiply = new MatrixMultiply(pool);
@@ -65,14 +65,14 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     /// <param name="folder">Stays open as long as the runner: embeddings are read from its mapped files.</param>
     /// <param name="codec">Of the model's KV geometry.</param>
     /// <exception cref="ModelLoadException">The weights do not fit config.json, or the shape is not supported.</exception>
-    public static CpuModelRunner Load(ModelFolder folder, KvCodec codec) => Load(folder, codec, ComputePool.Shared);
-
-    internal static CpuModelRunner Load(ModelFolder folder, KvCodec codec, ComputePool pool)
+    public static CpuModelRunner Load(ModelFolder folder, KvCodec codec)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(codec);
-        return new CpuModelRunner(folder, codec, pool);
+        return Load(new CpuModelSource(folder.Path, folder.Config, folder.Tensors, folder.Fingerprint), codec, ComputePool.Shared);
     }
+
+    internal static CpuModelRunner Load(CpuModelSource source, KvCodec codec, ComputePool pool) => new(source, codec, pool);
 
     /// <inheritdoc/>
     public void Forward(StepBatch batch)

@@ -14,19 +14,19 @@ internal sealed class CpuModelWeights
     private readonly (string Path, ulong Fingerprint) _key;
     private int _userCount;
 
-    private CpuModelWeights((string Path, ulong Fingerprint) key, ModelFolder folder, ComputePool pool)
+    private CpuModelWeights((string Path, ulong Fingerprint) key, CpuModelSource source, ComputePool pool)
     {
         _key = key;
-        ModelConfig config = folder.Config;
+        ModelConfig config = source.Config;
         Layers = new CpuLayerWeights[config.LayerCount];
         for (int layer = 0; layer < Layers.Length; layer++)
         {
-            Layers[layer] = new CpuLayerWeights(config, folder.Tensors, layer, pool);
+            Layers[layer] = new CpuLayerWeights(config, source.Tensors, layer, pool);
         }
 
-        FinalNorm = CpuLayerWeights.ReadVector(folder.Tensors, "model.norm.weight", config.HiddenSize);
+        FinalNorm = CpuLayerWeights.ReadVector(source.Tensors, "model.norm.weight", config.HiddenSize);
         string head = config.TieWordEmbeddings ? EmbeddingName : "lm_head.weight";
-        Head = MatrixPacker.Pack(pool, folder.Tensors.GetTensor(head).Expect(config.VocabularySize, config.HiddenSize));
+        Head = MatrixPacker.Pack(pool, source.Tensors.GetTensor(head).Expect(config.VocabularySize, config.HiddenSize));
     }
 
     public const string EmbeddingName = "model.embed_tokens.weight";
@@ -41,14 +41,14 @@ internal sealed class CpuModelWeights
     public long SizeBytes => Head.SizeBytes + Layers.Sum(layer => layer.SizeBytes);
 
     /// <exception cref="ModelLoadException">A tensor is missing or has another shape.</exception>
-    public static CpuModelWeights Acquire(ModelFolder folder, ComputePool pool)
+    public static CpuModelWeights Acquire(CpuModelSource source, ComputePool pool)
     {
-        var key = (Path.GetFullPath(folder.Path), folder.Fingerprint);
+        var key = (Path.GetFullPath(source.Path), source.Fingerprint);
         lock (Gate)
         {
             if (!Packed.TryGetValue(key, out CpuModelWeights? weights))
             {
-                weights = new CpuModelWeights(key, folder, pool);
+                weights = new CpuModelWeights(key, source, pool);
                 Packed.Add(key, weights);
             }
 
