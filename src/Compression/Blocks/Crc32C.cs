@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -22,6 +23,7 @@ public static class Crc32C
     public static uint Compute(ReadOnlySpan<byte> data) => Append(0, data);
 
     /// <summary>The checksum of what <paramref name="crc"/> covers followed by <paramref name="data"/>; 0 covers nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Append(uint crc, ReadOnlySpan<byte> data)
     {
         uint state = ~crc;
@@ -41,6 +43,7 @@ public static class Crc32C
         return ~state;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static uint ConsumeStreams(uint state, ref ReadOnlySpan<byte> data, int streamBytes, uint[] shiftTable)
     {
         while (data.Length >= 3 * streamBytes)
@@ -63,10 +66,12 @@ public static class Crc32C
         return state;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Step(uint state, ulong word) =>
-        BitOperations.Crc32C(state, BitConverter.IsLittleEndian ? word : System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(word));
+        BitOperations.Crc32C(state, BitConverter.IsLittleEndian ? word : BinaryPrimitives.ReverseEndianness(word));
 
     /// <summary>The state after as many zero bytes as the table was built for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Shift(uint[] table, uint state) =>
         table[state & 0xFF]
         ^ table[256 + ((state >> 8) & 0xFF)]

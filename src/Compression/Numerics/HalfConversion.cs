@@ -22,6 +22,7 @@ public static unsafe class HalfConversion
         BitConverter.Int32BitsToSingle((BitConverter.HalfToInt16Bits(value) << 13) & KeptBits) * ExponentShift;
 
     /// <summary>Converts all of <paramref name="source"/> into the beginning of <paramref name="destination"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToSingle(ReadOnlySpan<Half> source, Span<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, source.Length, nameof(destination));

@@ -1,38 +1,89 @@
+using System.Runtime.CompilerServices;
+
 namespace KvCluster.Compression.Numerics;
 
-/// <summary>Register blocks of <see cref="TileMultiply"/> over one width of vector.</summary>
-internal static unsafe class TileKernel<TLanes, TVector>
+/// <summary>Cuts one multiplication into the blocks of <see cref="TileBlocks{TLanes,TVector}"/>.</summary>
+internal static class TileKernel<TLanes, TVector>
     where TLanes : struct, ILanes<TVector>
     where TVector : struct
 {
     /// <summary>Computes the columns from <paramref name="column"/> that fill whole vectors.</summary>
     /// <returns>The first column that was not computed.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Run(in TileOperands operands, int rowCount, int column, int columnCount)
     {
-        int width = TLanes.Count;
-        for (; column <= columnCount - width; column += width)
+        int end = columnCount - ((columnCount - column) % TLanes.Count);
+        int row = 0;
+        int highRows = HighRowCount(rowCount);
+        if (highRows > 0)
         {
-            for (int row = 0; row < rowCount; row++)
+            RunHigh(operands, highRows, column, end);
+            row = highRows;
+        }
+
+        for (; row <= rowCount - 2; row += 2)
+        {
+            RunTwoRows(operands, row, column, end);
+        }
+
+        if (row < rowCount)
+        {
+            RunRow(operands, row, column, end);
+        }
+
+        return end;
+    }
+
+    /// <summary>Rows that go by six and four: all but up to three.</summary>
+    private static int HighRowCount(int rowCount)
+    {
+        int afterSixes = rowCount % 6;
+        return rowCount - (afterSixes >= 4 ? afterSixes - 4 : afterSixes);
+    }
+
+    private static void RunHigh(in TileOperands operands, int rowCount, int column, int end)
+    {
+        for (; column <= end - (2 * TLanes.Count); column += 2 * TLanes.Count)
+        {
+            int row = 0;
+            for (; row <= rowCount - 6; row += 6)
             {
-                One(operands, row, column);
+                TileBlocks<TLanes, TVector>.SixByTwo(operands, row, column);
+            }
+
+            if (row < rowCount)
+            {
+                TileBlocks<TLanes, TVector>.FourByTwo(operands, row, column);
             }
         }
 
-        return column;
+        for (int row = 0; column < end && row < rowCount; row++)
+        {
+            RunRow(operands, row, column, end);
+        }
     }
 
-    private static void One(in TileOperands operands, nint row, nint column)
+    private static void RunTwoRows(in TileOperands operands, int row, int column, int end)
     {
-        float* a = operands.A + (row * operands.AStride);
-        float* b = operands.B + column;
-        float* c = operands.C + (row * operands.CStride) + column;
-        TVector sum = operands.Accumulate ? TLanes.Load(c) : default;
-        for (int p = 0; p < operands.Depth; p++)
+        for (; column <= end - (4 * TLanes.Count); column += 4 * TLanes.Count)
         {
-            sum = TLanes.MultiplyAdd(TLanes.Broadcast(a[p]), TLanes.Load(b), sum);
-            b += operands.BStride;
+            TileBlocks<TLanes, TVector>.TwoByFour(operands, row, column);
         }
 
-        TLanes.Store(sum, c);
+        RunRow(operands, row, column, end);
+        RunRow(operands, row + 1, column, end);
+    }
+
+    private static void RunRow(in TileOperands operands, int row, int column, int end)
+    {
+        for (; column <= end - (8 * TLanes.Count); column += 8 * TLanes.Count)
+        {
+            TileBlocks<TLanes, TVector>.OneByEight(operands, row, column);
+        }
+
+        for (; column < end; column += TLanes.Count)
+        {
+            TileBlocks<TLanes, TVector>.OneByOne(operands, row, column);
+        }
     }
 }

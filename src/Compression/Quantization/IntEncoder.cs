@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Numerics;
@@ -42,6 +43,7 @@ internal static unsafe class IntEncoder
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void KeyChannels(Half* keys, int channels, byte* scales, float* inverses)
     {
         for (int channel = 0; channel < channels; channel++)
@@ -58,6 +60,7 @@ internal static unsafe class IntEncoder
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ValueChannels(Half* values, int channels, byte* scales, float* inverses)
     {
         for (int channel = 0; channel < channels; channel += Width)
@@ -76,6 +79,7 @@ internal static unsafe class IntEncoder
     }
 
     /// <summary>Bit patterns without sign: they order as the magnitudes do.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<ushort> Magnitudes(Half* source) => Vector128.Load((ushort*)source) & Vector128.Create((ushort)0x7FFF);
 
     private static void WriteScale(ushort magnitude, byte* scale, float* inverse)
@@ -84,6 +88,7 @@ internal static unsafe class IntEncoder
         *inverse = 1 / ChannelScale.Decode(*scale);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void KeyRanges(KvGeometry geometry, Half* openLayer, float* inverses, float* lows, float* highs)
     {
         for (int token = 0; token < Tokens; token += Width)
@@ -104,6 +109,7 @@ internal static unsafe class IntEncoder
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ValueRanges(KvGeometry geometry, Half* openLayer, float* inverses, float* lows, float* highs)
     {
         nint headLength = 2 * Tokens * geometry.HeadSize;
@@ -127,6 +133,7 @@ internal static unsafe class IntEncoder
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void KeyCodes(Half* keys, int channels, IntPayload layout, float* inverses, float* zeros, float* inverseSteps, byte* codes)
     {
         for (int channel = 0; channel < channels; channel++)
@@ -143,6 +150,7 @@ internal static unsafe class IntEncoder
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ValueCodes(Half* values, int channels, IntPayload layout, float* inverses, float* zeros, float* inverseSteps, byte* codes)
     {
         for (int token = 0; token < Tokens; token++)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Quantization.Readers;
 
@@ -12,8 +13,9 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
     where TVector : struct
 {
     /// <summary>Up to so many rows, unpacking in registers for each beats unpacking once into memory.</summary>
-    private const int FusedMaxRowCount = 2;
+    private const int FusedMaxRowCount = 3;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(float* x, int rowCount, int depth, byte* packed, int columnCount, float* y, bool accumulate)
     {
         if (columnCount % (2 * TLanes.Count) != 0)
@@ -36,6 +38,7 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Expand(byte* packed, int rowCount, int columnCount, float* tile)
     {
         nint rowSizeBytes = columnCount * TReader.BitCount / 8;
@@ -53,24 +56,32 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyRow(float* x, int depth, byte* packed, int columnCount, float* y, bool accumulate)
     {
+        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
         int column = 0;
         for (; column <= columnCount - (8 * TLanes.Count); column += 8 * TLanes.Count)
         {
-            EightVectors(x, depth, packed, columnCount, column, y + column, accumulate);
+            EightVectors(x, depth, packed, rowSizeBytes, column, y + column, accumulate);
+        }
+
+        for (; column <= columnCount - (4 * TLanes.Count); column += 4 * TLanes.Count)
+        {
+            FourVectors(x, depth, packed, rowSizeBytes, column, y + column, accumulate);
         }
 
         for (; column < columnCount; column += 2 * TLanes.Count)
         {
-            TwoVectors(x, depth, packed, columnCount, column, y + column, accumulate);
+            TwoVectors(x, depth, packed, rowSizeBytes, column, y + column, accumulate);
         }
     }
 
-    private static void EightVectors(float* x, int depth, byte* packed, int columnCount, int column, float* y, bool accumulate)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EightVectors(float* x, int depth, byte* packed, nint rowSizeBytes, int column, float* y, bool accumulate)
     {
+        int start = Advance(ref packed, column);
         int width = TLanes.Count;
-        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
         TVector sum0 = Begin(y, accumulate);
         TVector sum1 = Begin(y + width, accumulate);
         TVector sum2 = Begin(y + (2 * width), accumulate);
@@ -82,16 +93,16 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         for (int row = 0; row < depth; row++)
         {
             TVector factor = TLanes.Broadcast(x[row]);
-            TReader.ReadPair(packed, column, out TVector first, out TVector second);
+            TReader.ReadPair(packed, start, out TVector first, out TVector second);
             sum0 = TLanes.MultiplyAdd(factor, first, sum0);
             sum1 = TLanes.MultiplyAdd(factor, second, sum1);
-            TReader.ReadPair(packed, column + (2 * width), out first, out second);
+            TReader.ReadPair(packed, start + (2 * width), out first, out second);
             sum2 = TLanes.MultiplyAdd(factor, first, sum2);
             sum3 = TLanes.MultiplyAdd(factor, second, sum3);
-            TReader.ReadPair(packed, column + (4 * width), out first, out second);
+            TReader.ReadPair(packed, start + (4 * width), out first, out second);
             sum4 = TLanes.MultiplyAdd(factor, first, sum4);
             sum5 = TLanes.MultiplyAdd(factor, second, sum5);
-            TReader.ReadPair(packed, column + (6 * width), out first, out second);
+            TReader.ReadPair(packed, start + (6 * width), out first, out second);
             sum6 = TLanes.MultiplyAdd(factor, first, sum6);
             sum7 = TLanes.MultiplyAdd(factor, second, sum7);
             packed += rowSizeBytes;
@@ -107,15 +118,43 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         TLanes.Store(sum7, y + (7 * width));
     }
 
-    private static void TwoVectors(float* x, int depth, byte* packed, int columnCount, int column, float* y, bool accumulate)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourVectors(float* x, int depth, byte* packed, nint rowSizeBytes, int column, float* y, bool accumulate)
     {
-        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
+        int start = Advance(ref packed, column);
+        int width = TLanes.Count;
+        TVector sum0 = Begin(y, accumulate);
+        TVector sum1 = Begin(y + width, accumulate);
+        TVector sum2 = Begin(y + (2 * width), accumulate);
+        TVector sum3 = Begin(y + (3 * width), accumulate);
+        for (int row = 0; row < depth; row++)
+        {
+            TVector factor = TLanes.Broadcast(x[row]);
+            TReader.ReadPair(packed, start, out TVector first, out TVector second);
+            sum0 = TLanes.MultiplyAdd(factor, first, sum0);
+            sum1 = TLanes.MultiplyAdd(factor, second, sum1);
+            TReader.ReadPair(packed, start + (2 * width), out first, out second);
+            sum2 = TLanes.MultiplyAdd(factor, first, sum2);
+            sum3 = TLanes.MultiplyAdd(factor, second, sum3);
+            packed += rowSizeBytes;
+        }
+
+        TLanes.Store(sum0, y);
+        TLanes.Store(sum1, y + width);
+        TLanes.Store(sum2, y + (2 * width));
+        TLanes.Store(sum3, y + (3 * width));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TwoVectors(float* x, int depth, byte* packed, nint rowSizeBytes, int column, float* y, bool accumulate)
+    {
+        int start = Advance(ref packed, column);
         TVector sum0 = Begin(y, accumulate);
         TVector sum1 = Begin(y + TLanes.Count, accumulate);
         for (int row = 0; row < depth; row++)
         {
             TVector factor = TLanes.Broadcast(x[row]);
-            TReader.ReadPair(packed, column, out TVector first, out TVector second);
+            TReader.ReadPair(packed, start, out TVector first, out TVector second);
             sum0 = TLanes.MultiplyAdd(factor, first, sum0);
             sum1 = TLanes.MultiplyAdd(factor, second, sum1);
             packed += rowSizeBytes;
@@ -125,5 +164,23 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         TLanes.Store(sum1, y + TLanes.Count);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Begin(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : default;
+
+    /// <summary>
+    /// Moves <paramref name="packed"/> to a column, so that what is left to add in the loop is a constant. A single lane may begin within a
+    /// group of codes, which has no address.
+    /// </summary>
+    /// <returns>The column from there.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Advance(ref byte* packed, int column)
+    {
+        if (TLanes.Count == 1)
+        {
+            return column;
+        }
+
+        packed += (nint)column * TReader.BitCount / 8;
+        return 0;
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace KvCluster.Compression.Quantization;
@@ -15,6 +16,7 @@ internal static unsafe class ScaleFolding
 
     /// <summary>Writes q·c to <paramref name="scaled"/>.</summary>
     /// <returns>Σ q·c.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float FoldChannels(float* query, byte* channelScales, float* scaled, int count)
     {
         Vector256<float> lower = default;
@@ -34,6 +36,7 @@ internal static unsafe class ScaleFolding
 
     /// <summary>Writes w·s to <paramref name="scaled"/>.</summary>
     /// <returns>Σ w·z.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float FoldTokens(float* weights, float* scales, float* zeros, float* scaled, int count)
     {
         Vector256<float> lower = default;
@@ -52,6 +55,7 @@ internal static unsafe class ScaleFolding
     }
 
     /// <summary>score = fma(product, s, z·querySum), in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FinishScores(float* scores, float* scales, float* zeros, float querySum, int count)
     {
         for (int i = 0; i < count; i += 8)
@@ -62,6 +66,7 @@ internal static unsafe class ScaleFolding
     }
 
     /// <summary>output = fma(product + weightSum, c, output).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FinishValues(float* product, byte* channelScales, float weightSum, float* output, int count)
     {
         var constant = Vector256.Create(weightSum);
@@ -72,6 +77,7 @@ internal static unsafe class ScaleFolding
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float SumLanes(Vector256<float> lanes)
     {
         Vector128<float> four = lanes.GetLower() + lanes.GetUpper();
