@@ -1,0 +1,143 @@
+using FsCheck;
+using FsCheck.Fluent;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+
+namespace KvCluster.Compression.Tests.Codecs;
+
+public sealed class IntCodecTests
+{
+    private static readonly KvGeometry Geometry = new(1, 2, 32);
+
+    public static TheoryData<int> BitCounts() => [8, 4];
+
+    [Theory]
+    [MemberData(nameof(BitCounts))]
+    public void Encode_AnyLayer_EqualsOracleByteForByte(int bitCount)
+    {
+        foreach (int headSize in new[] { 16, 64, 80, 128 })
+        {
+            var geometry = new KvGeometry(1, 2, headSize);
+            Half[] layer = OpenLayers.Random(geometry, headSize);
+            Assert.Equal(IntEncodeOracle.Encode(geometry, bitCount, layer), Encode(new IntCodec(geometry, bitCount), layer));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(BitCounts))]
+    public void Encode_AnyBitPatterns_EqualsOracleAndStaysFinite(int bitCount)
+    {
+        var codec = new IntCodec(Geometry, bitCount);
+        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            var random = new Random(seed);
+            int mask = random.Next(3) switch { 0 => 0xFFFF, 1 => 0x83FF, _ => 0xBFFF }; // all, subnormal, small
+            Half[] layer = [.. Enumerable.Range(0, Geometry.OpenLayerLength)
+                .Select(_ => BitConverter.UInt16BitsToHalf((ushort)(random.Next(65536) & mask)))];
+            byte[] payload = Encode(codec, layer);
+            Assert.Equal(IntEncodeOracle.Encode(Geometry, bitCount, layer), payload);
+            Assert.True(codec.IsWellFormed(0, payload));
+            Assert.All(Decode(codec, payload), value => Assert.True(float.IsFinite(value)));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(30));
+    }
+
+    [Theory]
+    [MemberData(nameof(BitCounts))]
+    public void Decode_AnyFiniteLayer_ErrorIsAtMostHalfAStep(int bitCount)
+    {
+        var codec = new IntCodec(Geometry, bitCount);
+        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            Half[] layer = OpenLayers.Random(Geometry, seed);
+            byte[] payload = Encode(codec, layer);
+            float[] decoded = Decode(codec, payload);
+            var reader = new PayloadReader(codec.Spec, Geometry, payload);
+            int half = KvGeometry.BlockTokenCount * Geometry.HeadSize;
+            for (int i = 0; i < decoded.Length; i++)
+            {
+                bool isKey = i / half % 2 == 0;
+                int channel = isKey ? i % half / KvGeometry.BlockTokenCount : i % Geometry.HeadSize;
+                int token = isKey ? i % KvGeometry.BlockTokenCount : i % half / Geometry.HeadSize;
+                float channelScale = reader.ChannelScale(i / (2 * half), isKey, channel);
+                float allowed = (0.5f * reader.TokenScale(isKey, token) * channelScale * 1.0001f) + (channelScale * 1e-5f);
+                Assert.InRange(MathF.Abs(decoded[i] - (float)layer[i]), 0, allowed);
+            }
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(50));
+    }
+
+    [Theory]
+    [MemberData(nameof(BitCounts))]
+    public void Decode_ZeroLayer_IsZero(int bitCount)
+    {
+        var codec = new IntCodec(Geometry, bitCount);
+        Assert.All(Decode(codec, Encode(codec, new Half[Geometry.OpenLayerLength])), value => Assert.Equal(0, value));
+    }
+
+    [Theory]
+    [MemberData(nameof(BitCounts))]
+    public void Decode_InfinityAndNaN_AreLargeAndKeepTheirSign(int bitCount)
+    {
+        var codec = new IntCodec(Geometry, bitCount);
+        var layer = new Half[Geometry.OpenLayerLength];
+        (layer[0], layer[64], layer[128]) = (Half.PositiveInfinity, Half.NegativeInfinity, Half.NaN);
+        float[] decoded = Decode(codec, Encode(codec, layer));
+        Assert.InRange(decoded[0], 50_000, 150_000);
+        Assert.InRange(decoded[64], -150_000, -50_000);
+        Assert.InRange(MathF.Abs(decoded[128]), 50_000, 150_000);
+    }
+
+    [Theory]
+    [InlineData(0, 0x00, 0x00)] // scale of 0
+    [InlineData(0, 0x00, 0x80)]
+    [InlineData(126, 0x00, 0x7C)] // infinite scale
+    [InlineData(2, 0x01, 0x7E)] // NaN
+    [InlineData(2, 0x00, 0xBC)] // -1
+    [InlineData(128, 0x00, 0x7C)] // infinite zero
+    [InlineData(256, 0x00, 0x00)]
+    [InlineData(510, 0x00, 0xFC)]
+    public void IsWellFormed_ParameterThatCannotBe_False(int offset, byte low, byte high)
+    {
+        var codec = new IntCodec(Geometry, 4);
+        byte[] payload = Encode(codec, OpenLayers.Random(Geometry, 1));
+        Assert.True(codec.IsWellFormed(0, payload));
+        (payload[offset], payload[offset + 1]) = (low, high);
+        Assert.False(codec.IsWellFormed(0, payload));
+    }
+
+    [Fact]
+    public void IsWellFormed_OtherSize_False()
+    {
+        foreach (string spec in CodecRegistry.ValidSpecs)
+        {
+            KvCodec codec = CodecRegistry.Create(spec, Geometry);
+            byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
+            codec.Encode(0, OpenLayers.Random(Geometry, 1), payload);
+            Assert.False(codec.IsWellFormed(0, payload.AsSpan(1)));
+            Assert.False(codec.IsWellFormed(0, [.. payload, 0]));
+            Assert.False(codec.IsWellFormed(0, []));
+        }
+    }
+
+    [Fact]
+    public void Encode_BufferTooShort_Throws()
+    {
+        var codec = new IntCodec(Geometry, 4);
+        Assert.Throws<ArgumentOutOfRangeException>(() => codec.Encode(0, new Half[Geometry.OpenLayerLength], new byte[10]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => codec.Encode(0, new Half[10], new byte[codec.MaxPayloadSizeBytes(0)]));
+    }
+
+    private static byte[] Encode(KvCodec codec, Half[] layer)
+    {
+        byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
+        payload.AsSpan().Fill(0xA5);
+        Assert.Equal(payload.Length, codec.Encode(0, layer, payload));
+        return payload;
+    }
+
+    private static float[] Decode(KvCodec codec, byte[] payload)
+    {
+        float[] decoded = new float[codec.Geometry.OpenLayerLength];
+        codec.Decode(0, payload, decoded);
+        return decoded;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+
+namespace KvCluster.Compression.Tests.Codecs;
+
+public sealed class RawCodecTests
+{
+    private static readonly KvGeometry Geometry = new(1, 3, 32);
+
+    [Fact]
+    public void Encode_Layer_IsTheLayer()
+    {
+        Half[] layer = OpenLayers.Random(Geometry, 1);
+        var codec = new RawCodec(Geometry);
+        byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
+        codec.Encode(0, layer, payload);
+        Assert.True(MemoryMarshal.AsBytes<Half>(layer).SequenceEqual(payload));
+        float[] decoded = new float[layer.Length];
+        codec.Decode(0, payload, decoded);
+        Assert.Equal(layer.Select(value => (float)value), decoded);
+    }
+
+    [Fact]
+    public void UnpackTail_EveryTokenCount_GivesTheTokensAndZeros()
+    {
+        Half[] layer = OpenLayers.Random(Geometry, 1);
+        for (int tokenCount = 1; tokenCount <= 64; tokenCount++)
+        {
+            byte[] payload = new byte[RawCodec.TailPayloadSizeBytes(Geometry, tokenCount)];
+            Assert.Equal(payload.Length, RawCodec.PackTail(Geometry, layer, tokenCount, payload));
+            Half[] unpacked = [.. Enumerable.Repeat(Half.NaN, layer.Length)];
+            Assert.True(RawCodec.UnpackTail(Geometry, payload, tokenCount, unpacked));
+            int half = 64 * Geometry.HeadSize;
+            for (int i = 0; i < layer.Length; i++)
+            {
+                int token = i / half % 2 == 0 ? i % 64 : i % half / Geometry.HeadSize;
+                Assert.Equal(token < tokenCount ? layer[i] : Half.Zero, unpacked[i]);
+            }
+        }
+    }
+
+    [Fact]
+    public void UnpackTail_OtherSize_FalseAndNothingWritten()
+    {
+        Half[] layer = OpenLayers.Random(Geometry, 1);
+        byte[] payload = new byte[RawCodec.TailPayloadSizeBytes(Geometry, 5)];
+        RawCodec.PackTail(Geometry, layer, 5, payload);
+        Half[] untouched = [.. layer];
+        Assert.False(RawCodec.UnpackTail(Geometry, payload, 6, layer));
+        Assert.False(RawCodec.UnpackTail(Geometry, payload.AsSpan(1), 5, layer));
+        Assert.Equal(untouched, layer);
+    }
+
+    [Fact]
+    public void ForPrompt_CountsHeadersParametersAndTail()
+    {
+        var geometry = new KvGeometry(8, 8, 64);
+        KvCodec codec = CodecRegistry.Create("int4", geometry);
+        EncodedSize size = EncodedSize.ForPrompt(codec, 130);
+        Assert.Equal(8 * ((2 * (128 + 34304)) + 128 + (2 * 2 * 512 * 2)), size.SizeBytes);
+        Assert.Equal(130 * 16384, size.PlainSizeBytes);
+        EncodedSize blocks = EncodedSize.ForPrompt(codec, 128);
+        Assert.InRange(blocks.Ratio, 3.8, 3.82);
+        Assert.Equal(blocks.SizeBytes / 128.0, blocks.BytesPerToken);
+        Assert.Equal(new EncodedSize(258, size.SizeBytes + blocks.SizeBytes, size.PlainSizeBytes + blocks.PlainSizeBytes), size + blocks);
+        Assert.Equal(default, EncodedSize.ForPrompt(codec, 0));
+    }
+}
