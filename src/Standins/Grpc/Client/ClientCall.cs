@@ -39,10 +39,14 @@ internal abstract class ClientCall : IDisposable
         if (options.Deadline is { } deadline && deadline != DateTime.MaxValue)
         {
             var left = TimeLeft(deadline);
-            if (left <= LongestTimer)
+            if (left <= TimeSpan.Zero)
+            {
+                OnDeadline();
+            }
+            else if (left <= LongestTimer)
             {
                 _deadlineTimer = new Timer(static state => ((ClientCall)state!).OnDeadline(), this, Timeout.Infinite, Timeout.Infinite);
-                _deadlineTimer.Change((long)Math.Max(0, Math.Ceiling(left.TotalMilliseconds)), Timeout.Infinite);
+                _deadlineTimer.Change((long)Math.Ceiling(left.TotalMilliseconds), Timeout.Infinite);
             }
         }
 

@@ -1,0 +1,94 @@
+using Grpc.Core;
+using KvCluster.Standins.Grpc.Tests.Protos;
+using KvCluster.Standins.Grpc.Tests.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace KvCluster.Standins.Grpc.Tests.Calls;
+
+public sealed class CancellationTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact(Timeout = 20_000)]
+    public async Task Token_Cancelled_CancelsTheHandler()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        using var call = server.Client().SayAsync(new EchoRequest { Behaviour = Behaviour.Wait }, cancellationToken: source.Token);
+        await server.Record.Waiting.Task.WaitAsync(Stop);
+        await source.CancelAsync();
+        await Expect.StatusAsync(StatusCode.Cancelled, () => call.ResponseAsync);
+        await server.Record.Cancelled.Task.WaitAsync(Stop);
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Call_Disposed_CancelsTheHandler()
+    {
+        await using var server = await TestServer.StartAsync();
+        var call = server.Client().Repeat(new EchoRequest { Count = 1, Behaviour = Behaviour.Wait }, cancellationToken: Stop);
+        Assert.True(await call.ResponseStream.MoveNext(Stop));
+        call.Dispose();
+        await server.Record.Cancelled.Task.WaitAsync(Stop);
+        await Expect.StatusAsync(StatusCode.Cancelled, () => call.ResponseStream.MoveNext(Stop));
+        Assert.Equal(StatusCode.Cancelled, call.GetStatus().StatusCode);
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Channel_Disposed_CancelsItsCalls()
+    {
+        await using var server = await TestServer.StartAsync();
+        var channel = server.Channel();
+        using var call = new Echo.EchoClient(channel).Gather(cancellationToken: Stop);
+        await call.RequestStream.WriteAsync(new EchoRequest { Behaviour = Behaviour.Wait }, Stop);
+        await server.Record.Waiting.Task.WaitAsync(Stop);
+        channel.Dispose();
+        await Expect.StatusAsync(StatusCode.Cancelled, () => call.ResponseAsync);
+        await server.Record.Cancelled.Task.WaitAsync(Stop);
+        Assert.Throws<ObjectDisposedException>(() => new Echo.EchoClient(channel).SayAsync(new EchoRequest(), cancellationToken: Stop));
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task MoveNext_TokenCancelled_EndsTheCall()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        using var call = server.Client().Repeat(new EchoRequest { Behaviour = Behaviour.Wait }, cancellationToken: Stop);
+        var reading = call.ResponseStream.MoveNext(source.Token);
+        await server.Record.Waiting.Task.WaitAsync(Stop);
+        await source.CancelAsync();
+        await Expect.StatusAsync(StatusCode.Cancelled, () => reading);
+        await server.Record.Cancelled.Task.WaitAsync(Stop);
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Server_ResetsTheStream_IsMapped()
+    {
+        await using var server = await TestServer.StartAsync(map: app => app.MapPost("/reset/{code:int}", (int code, HttpContext context) =>
+            context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResetFeature>()!.Reset(code)));
+        var invoker = server.Channel().CreateCallInvoker();
+        foreach (var (code, status) in new[] { (7, StatusCode.Unavailable), (8, StatusCode.Cancelled), (11, StatusCode.ResourceExhausted), (2, StatusCode.Internal) })
+        {
+            await Expect.StatusAsync(
+                status,
+                async () => await invoker.AsyncUnaryCall(
+                    StatusTests.TextMethod("reset", $"{code}"), null, new CallOptions(cancellationToken: Stop), "x"));
+        }
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Complete_ThenDispose_LetsTheServerSeeTheWholeStream()
+    {
+        await using var server = await TestServer.StartAsync();
+        var client = server.Client();
+        for (var i = 0; i < 20; i++)
+        {
+            using var call = client.Gather(cancellationToken: Stop);
+            await call.RequestStream.WriteAsync(new EchoRequest { Text = "x" }, Stop);
+            await call.RequestStream.CompleteAsync();
+            Assert.Equal(1, (await call).Index);
+        }
+
+        Assert.False(server.Record.Cancelled.Task.IsCompleted);
+    }
+}
