@@ -18,7 +18,6 @@ internal sealed unsafe class SlabBuffer : MemoryManager<byte>
         SizeClass = sizeClass;
         CapacityBytes = capacityBytes;
         _memory = (byte*)NativeMemory.AlignedAlloc((nuint)capacityBytes, AlignmentBytes);
-        GC.AddMemoryPressure(capacityBytes);
     }
 
     [SuppressMessage("Usage", "CA2015", Justification = "Only a buffer whose leases were all leaked is finalised; see SlabLease.")]
@@ -63,7 +62,6 @@ internal sealed unsafe class SlabBuffer : MemoryManager<byte>
 
         NativeMemory.AlignedFree(_memory);
         _memory = null;
-        GC.RemoveMemoryPressure(CapacityBytes);
         if (!disposing)
         {
             _pool.ForgetLeaked(this);

@@ -46,25 +46,15 @@ public static unsafe class HalfConversion
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<float> Load8(Half* source)
     {
-        Vector256<int> bits;
-        if (Avx2.IsSupported)
-        {
-            bits = Avx2.ConvertToVector256Int32((short*)source);
-        }
-        else
-        {
-            (Vector128<int> lower, Vector128<int> upper) = Vector128.Widen(Vector128.Load((short*)source));
-            bits = Vector256.Create(lower, upper);
-        }
-
+        Vector256<int> bits = Widening.Words8((short*)source);
         return ((bits << 13) & Vector256.Create(KeptBits)).AsSingle() * ExponentShift;
     }
 
-    /// <summary>16 values; only where AVX-512 is.</summary>
+    /// <summary>16 values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Load16(Half* source)
     {
-        Vector512<int> bits = Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source));
+        Vector512<int> bits = Widening.Words16((short*)source);
         return ((bits << 13) & Vector512.Create(KeptBits)).AsSingle() * ExponentShift;
     }
 }

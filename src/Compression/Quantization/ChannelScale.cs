@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
 
@@ -27,17 +27,7 @@ internal static unsafe class ChannelScale
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load8(byte* codes)
     {
-        Vector256<int> bits;
-        if (Avx2.IsSupported)
-        {
-            bits = Avx2.ConvertToVector256Int32(codes);
-        }
-        else
-        {
-            Vector128<ushort> widened = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)codes).AsByte());
-            bits = Vector256.Create(Vector128.WidenLower(widened), Vector128.WidenUpper(widened)).AsInt32();
-        }
-
+        Vector256<int> bits = Widening.Bytes8(codes);
         return ((bits + Vector256.Create(ExponentOffset)) << MantissaShift).AsSingle();
     }
 }

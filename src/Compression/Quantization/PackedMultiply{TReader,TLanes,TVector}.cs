@@ -12,8 +12,8 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
     where TLanes : struct, ILanes<TVector>
     where TVector : struct
 {
-    /// <summary>Up to so many rows, unpacking in registers for each beats unpacking once into memory.</summary>
-    private const int FusedMaxRowCount = 3;
+    /// <summary>Up to so many rows, unpacking in registers for each beats unpacking once into memory; measured on Zen 3.</summary>
+    private static int FusedMaxRowCount => TReader.BitCount == 16 ? 1 : 3;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(float* x, int rowCount, int depth, byte* packed, int columnCount, float* y, bool accumulate)

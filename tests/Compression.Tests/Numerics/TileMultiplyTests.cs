@@ -62,7 +62,7 @@ public sealed unsafe class TileMultiplyTests
             }
         }
 
-        foreach (SimdPath path in SimdPaths.Available)
+        foreach (SimdPath path in SimdPaths.All)
         {
             float[] actual = [.. before];
             fixed (float* aStart = a, bStart = b, cStart = actual)

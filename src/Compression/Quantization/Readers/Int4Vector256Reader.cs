@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization.Readers;
 
@@ -12,7 +12,7 @@ internal readonly unsafe struct Int4Vector256Reader : IPackedReader<Vector256<fl
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ReadPair(byte* row, int element, out Vector256<float> first, out Vector256<float> second)
     {
-        Vector256<int> pairs = Avx2.ConvertToVector256Int32(row + (element / 2));
+        Vector256<int> pairs = Widening.Bytes8(row + (element / 2));
         first = Vector256.ConvertToSingle(pairs & Vector256.Create(0xF));
         second = Vector256.ConvertToSingle(pairs >>> 4);
     }

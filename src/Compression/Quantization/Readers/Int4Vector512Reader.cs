@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization.Readers;
 
@@ -20,9 +20,7 @@ internal readonly unsafe struct Int4Vector512Reader : IPackedReader<Vector512<fl
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> ReadGroup(byte* codes)
     {
-        Vector256<uint> pairs = Avx2.ConvertToVector256Int32(codes).AsUInt32();
-        var shifts = Vector512.Create(Vector256<uint>.Zero, Vector256.Create(4u));
-        Vector512<uint> nibbles = Avx512F.ShiftRightLogicalVariable(Vector512.Create(pairs, pairs), shifts) & Vector512.Create(0xFu);
-        return Vector512.ConvertToSingle(nibbles.AsInt32());
+        Vector256<int> pairs = Widening.Bytes8(codes);
+        return Vector512.ConvertToSingle(Vector512.Create(pairs & Vector256.Create(0xF), pairs >>> 4));
     }
 }

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization.Readers;
 
@@ -13,7 +13,7 @@ internal readonly unsafe struct Int8Vector256Reader : IPackedReader<Vector256<fl
     public static void ReadPair(byte* row, int element, out Vector256<float> first, out Vector256<float> second)
     {
         byte* codes = row + element;
-        first = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(codes));
-        second = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(codes + Vector256<float>.Count));
+        first = Vector256.ConvertToSingle(Widening.Bytes8(codes));
+        second = Vector256.ConvertToSingle(Widening.Bytes8(codes + Vector256<float>.Count));
     }
 }

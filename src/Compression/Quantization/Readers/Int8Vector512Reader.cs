@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization.Readers;
 
@@ -13,7 +13,7 @@ internal readonly unsafe struct Int8Vector512Reader : IPackedReader<Vector512<fl
     public static void ReadPair(byte* row, int element, out Vector512<float> first, out Vector512<float> second)
     {
         byte* codes = row + element;
-        first = Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(codes)));
-        second = Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(codes + Vector512<float>.Count)));
+        first = Vector512.ConvertToSingle(Widening.Bytes16(codes));
+        second = Vector512.ConvertToSingle(Widening.Bytes16(codes + Vector512<float>.Count));
     }
 }
