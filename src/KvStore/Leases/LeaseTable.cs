@@ -1,0 +1,73 @@
+using KvCluster.KvStore.Tiers;
+
+namespace KvCluster.KvStore.Leases;
+
+/// <summary>Leases by id and by the time they expire. Not thread-safe: the tier's lock guards it.</summary>
+/// <param name="table">Whose blocks are leased.</param>
+/// <param name="idPrefix">Tells the leases of this start of the store from those of earlier ones.</param>
+internal sealed class LeaseTable(BlockTable table, string idPrefix)
+{
+    private readonly Dictionary<string, BlockLease> _leases = new(StringComparer.Ordinal);
+
+    // A renewed lease stays at its old place and is put back when its turn comes.
+    private readonly PriorityQueue<BlockLease, TimeSpan> _byExpiry = new();
+    private long _lastNumber;
+
+    public IReadOnlyCollection<BlockLease> All => _leases.Values;
+
+    public string Create(IReadOnlyList<StoredBlock> blocks, TimeSpan expiresAt)
+    {
+        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", blocks, expiresAt);
+        foreach (StoredBlock block in blocks)
+        {
+            table.Lease(block);
+        }
+
+        _leases.Add(lease.Id, lease);
+        _byExpiry.Enqueue(lease, expiresAt);
+        return lease.Id;
+    }
+
+    public bool TryRenew(string id, TimeSpan expiresAt)
+    {
+        if (!_leases.TryGetValue(id, out BlockLease? lease))
+        {
+            return false;
+        }
+
+        if (expiresAt < lease.ExpiresAt)
+        {
+            _byExpiry.Enqueue(lease, expiresAt);
+        }
+
+        lease.ExpiresAt = expiresAt;
+        return true;
+    }
+
+    public void Release(string id)
+    {
+        if (_leases.Remove(id, out BlockLease? lease))
+        {
+            foreach (StoredBlock block in lease.Blocks)
+            {
+                table.Unlease(block);
+            }
+        }
+    }
+
+    public void ReleaseExpired(TimeSpan now)
+    {
+        while (_byExpiry.TryPeek(out BlockLease? lease, out TimeSpan listedExpiry) && listedExpiry <= now)
+        {
+            _byExpiry.Dequeue();
+            if (lease.ExpiresAt <= now)
+            {
+                Release(lease.Id);
+            }
+            else if (_leases.ContainsKey(lease.Id) && lease.ExpiresAt > listedExpiry)
+            {
+                _byExpiry.Enqueue(lease, lease.ExpiresAt);
+            }
+        }
+    }
+}

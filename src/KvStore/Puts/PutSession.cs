@@ -1,0 +1,14 @@
+using KvCluster.Compression.Blocks;
+
+namespace KvCluster.KvStore.Puts;
+
+/// <summary>One Put call, as the tier sees it. Guarded by the tier's lock.</summary>
+internal sealed class PutSession(WorkerEpoch worker, ulong epoch)
+{
+    public ulong Epoch { get; } = epoch;
+
+    public bool IsStale => Epoch < worker.Latest;
+
+    /// <summary>Blocks of which this Put has brought some layers and not all.</summary>
+    public Dictionary<BlockId, PutBlock> OpenBlocks { get; } = [];
+}

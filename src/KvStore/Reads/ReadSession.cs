@@ -1,0 +1,16 @@
+namespace KvCluster.KvStore.Reads;
+
+/// <summary>One Get call, as the tier sees it. Guarded by the tier's lock.</summary>
+internal sealed class ReadSession
+{
+    /// <summary>Cursors that may have something to read, and those just read from, at the front.</summary>
+    public Queue<BlockCursor> Ready { get; } = new();
+
+    /// <summary>In the order asked for.</summary>
+    public List<BlockCursor> Cursors { get; } = [];
+
+    public int OpenCursorCount { get; set; }
+
+    /// <summary>Completed when a cursor becomes ready; null while nobody waits.</summary>
+    public TaskCompletionSource? Wake { get; set; }
+}

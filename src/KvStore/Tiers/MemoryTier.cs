@@ -1,0 +1,185 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Leases;
+using KvCluster.KvStore.Puts;
+using KvCluster.KvStore.Reads;
+
+namespace KvCluster.KvStore.Tiers;
+
+/// <summary>
+/// Blocks in memory within a budget of bytes: least recently used out first, but never one that is pending, leased or read.
+/// </summary>
+/// <remarks>
+/// One lock guards all; nothing under it waits, checks sums or copies slabs. A block is named by its content, so the slabs of two
+/// Puts of the same block are the same: each layer is kept from whoever brings it first, and the block is pending for as long
+/// as any Put works on it.
+/// </remarks>
+internal sealed partial class MemoryTier : IBlockTier
+{
+    private readonly Lock _lock = new();
+    private readonly TimeProvider _time;
+    private readonly long _startTimestamp;
+    private readonly BlockTable _table;
+    private readonly LeaseTable _leases;
+    private readonly ReadWaits _waits = new();
+    private readonly EpochRegistry _epochs = new();
+
+    /// <param name="budgetBytes">Most bytes of slabs.</param>
+    /// <param name="time">Clock of leases.</param>
+    public MemoryTier(long budgetBytes, TimeProvider time)
+    {
+        _time = time;
+        _startTimestamp = time.GetTimestamp();
+        _table = new BlockTable(budgetBytes, Counters);
+        _leases = new LeaseTable(_table, time.GetUtcNow().Ticks.ToString("x"));
+    }
+
+    public StoreCounters Counters { get; } = new();
+
+    private TimeSpan Now => _time.GetElapsedTime(_startTimestamp);
+
+    public PutSession? BeginPut(string workerId, ulong epoch)
+    {
+        lock (_lock)
+        {
+            var session = new PutSession(_epochs.Observe(workerId, epoch), epoch);
+            if (!session.IsStale)
+            {
+                return session;
+            }
+        }
+
+        Counters.StaleEpochPut();
+        return null;
+    }
+
+    public PutOutcome Add(PutSession session, in VerifiedSlab slab)
+    {
+        PutOutcome outcome;
+        lock (_lock)
+        {
+            outcome = AddLocked(session, slab);
+        }
+
+        if (outcome.Result == PutResult.Stored)
+        {
+            Counters.StoredSlab(slab.Lease.SizeBytes);
+            return outcome;
+        }
+
+        slab.Lease.Dispose();
+        if (outcome.Result == PutResult.StaleEpoch)
+        {
+            Counters.StaleEpochPut();
+        }
+
+        return outcome;
+    }
+
+    public int EndPut(PutSession session)
+    {
+        int droppedCount = 0;
+        lock (_lock)
+        {
+            foreach (PutBlock open in session.OpenBlocks.Values)
+            {
+                open.Block.WriterCount--;
+                if (open.Block is { State: StoredBlockState.Pending, WriterCount: 0 })
+                {
+                    DetachLocked(open.Block);
+                    droppedCount++;
+                    Counters.AbortedBlock();
+                }
+            }
+
+            session.OpenBlocks.Clear();
+        }
+
+        return droppedCount;
+    }
+
+    public bool Drop(BlockId id)
+    {
+        lock (_lock)
+        {
+            if (!_table.TryFind(id, out StoredBlock? block))
+            {
+                return false;
+            }
+
+            DetachLocked(block);
+        }
+
+        Counters.DroppedBlock();
+        return true;
+    }
+
+    private PutOutcome AddLocked(PutSession session, in VerifiedSlab slab)
+    {
+        if (session.IsStale)
+        {
+            return new PutOutcome(PutResult.StaleEpoch);
+        }
+
+        BlockId id = slab.Header.BlockId;
+        var identity = BlockIdentity.Of(slab.Header, slab.LayerCount);
+        bool isOpen = session.OpenBlocks.TryGetValue(id, out PutBlock? open);
+        StoredBlock? block = open?.Block;
+        bool isNew = !isOpen && !_table.TryFind(id, out block);
+        if (block is not null && block.Identity.Compare(identity) is var error and not SlabError.None)
+        {
+            return new PutOutcome(PutResult.Refused, error);
+        }
+
+        PutResult result = PutResult.Stored;
+        if (block is { IsAttached: false })
+        {
+            result = PutResult.Discarded;
+        }
+        else if (block?.Slabs[slab.Header.Layer] is not null)
+        {
+            result = PutResult.Known;
+        }
+        else
+        {
+            _leases.ReleaseExpired(Now);
+            if (!_table.MakeRoom(slab.Lease.SizeBytes))
+            {
+                return new PutOutcome(PutResult.StoreFull);
+            }
+        }
+
+        if (isNew)
+        {
+            block = _table.Create(id, identity, slab.IsTransient);
+            BindWaitingLocked(block);
+        }
+
+        if (!isOpen)
+        {
+            open = new PutBlock(block!);
+            block!.WriterCount++;
+            session.OpenBlocks.Add(id, open);
+        }
+
+        if (result == PutResult.Stored)
+        {
+            _table.AddSlab(block!, slab.Header.Layer, slab.Lease);
+            _waits.Signal(id);
+        }
+
+        open!.Saw(slab.Header.Layer);
+        if (open.IsWhole)
+        {
+            session.OpenBlocks.Remove(id);
+            block!.WriterCount--;
+        }
+
+        return new PutOutcome(result);
+    }
+
+    private void DetachLocked(StoredBlock block)
+    {
+        _table.Detach(block);
+        _waits.Signal(block.Id);
+    }
+}

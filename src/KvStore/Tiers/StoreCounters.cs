@@ -1,0 +1,77 @@
+namespace KvCluster.KvStore.Tiers;
+
+/// <summary>What the store has done since it started. Thread-safe.</summary>
+internal sealed class StoreCounters
+{
+    private long _putSlabs;
+    private long _putBytes;
+    private long _getSlabs;
+    private long _getBytes;
+    private long _hitBlocks;
+    private long _missBlocks;
+    private long _evictedBlocks;
+    private long _refusedSlabs;
+    private long _corruptSlabs;
+    private long _cutThroughSlabs;
+    private long _staleEpochPuts;
+    private long _droppedBlocks;
+    private long _abortedBlocks;
+
+    public long PutSlabs => Volatile.Read(ref _putSlabs);
+
+    public long PutBytes => Volatile.Read(ref _putBytes);
+
+    public long GetSlabs => Volatile.Read(ref _getSlabs);
+
+    public long GetBytes => Volatile.Read(ref _getBytes);
+
+    public long HitBlocks => Volatile.Read(ref _hitBlocks);
+
+    public long MissBlocks => Volatile.Read(ref _missBlocks);
+
+    public long EvictedBlocks => Volatile.Read(ref _evictedBlocks);
+
+    public long RefusedSlabs => Volatile.Read(ref _refusedSlabs);
+
+    public long CorruptSlabs => Volatile.Read(ref _corruptSlabs);
+
+    public long CutThroughSlabs => Volatile.Read(ref _cutThroughSlabs);
+
+    public long StaleEpochPuts => Volatile.Read(ref _staleEpochPuts);
+
+    public long DroppedBlocks => Volatile.Read(ref _droppedBlocks);
+
+    public long AbortedBlocks => Volatile.Read(ref _abortedBlocks);
+
+    public void StoredSlab(int sizeBytes)
+    {
+        Interlocked.Increment(ref _putSlabs);
+        Interlocked.Add(ref _putBytes, sizeBytes);
+    }
+
+    public void SentSlab(int sizeBytes, bool isCutThrough)
+    {
+        Interlocked.Increment(ref _getSlabs);
+        Interlocked.Add(ref _getBytes, sizeBytes);
+        if (isCutThrough)
+        {
+            Interlocked.Increment(ref _cutThroughSlabs);
+        }
+    }
+
+    public void FoundBlocks(int count) => Interlocked.Add(ref _hitBlocks, count);
+
+    public void MissedBlocks(int count) => Interlocked.Add(ref _missBlocks, count);
+
+    public void EvictedBlock() => Interlocked.Increment(ref _evictedBlocks);
+
+    public void RefusedSlab() => Interlocked.Increment(ref _refusedSlabs);
+
+    public void CorruptSlab() => Interlocked.Increment(ref _corruptSlabs);
+
+    public void StaleEpochPut() => Interlocked.Increment(ref _staleEpochPuts);
+
+    public void DroppedBlock() => Interlocked.Increment(ref _droppedBlocks);
+
+    public void AbortedBlock() => Interlocked.Increment(ref _abortedBlocks);
+}

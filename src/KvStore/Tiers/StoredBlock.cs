@@ -1,0 +1,49 @@
+using KvCluster.Compression.Blocks;
+
+namespace KvCluster.KvStore.Tiers;
+
+/// <summary>One copy of a block in memory. Guarded by the tier's lock.</summary>
+internal sealed class StoredBlock
+{
+    public StoredBlock(BlockId id, in BlockIdentity identity, bool isTransient)
+    {
+        Id = id;
+        Identity = identity;
+        IsTransient = isTransient;
+        Slabs = new SlabLease?[identity.LayerCount];
+        RecencyNode = new LinkedListNode<StoredBlock>(this);
+    }
+
+    public BlockId Id { get; }
+
+    public BlockIdentity Identity { get; }
+
+    public bool IsTransient { get; }
+
+    /// <summary>One a layer; null until it comes.</summary>
+    public SlabLease?[] Slabs { get; }
+
+    public int LayerCount => Slabs.Length;
+
+    public int SlabCount { get; set; }
+
+    public long ByteCount { get; set; }
+
+    public StoredBlockState State { get; set; }
+
+    /// <summary>Whether the tier finds it by its id. A detached block lives until its last reader is done.</summary>
+    public bool IsAttached { get; set; } = true;
+
+    /// <summary>Puts that are at work on it.</summary>
+    public int WriterCount { get; set; }
+
+    /// <summary>Reads that hold it.</summary>
+    public int ReaderCount { get; set; }
+
+    /// <summary>Leases that hold it.</summary>
+    public int LeaseCount { get; set; }
+
+    public LinkedListNode<StoredBlock> RecencyNode { get; }
+
+    public bool IsEvictable => IsAttached && State == StoredBlockState.Complete && ReaderCount == 0 && LeaseCount == 0;
+}

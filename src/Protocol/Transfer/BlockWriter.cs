@@ -1,0 +1,156 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using KvCluster.Compression.Blocks;
+using KvCluster.V1;
+
+namespace KvCluster.Protocol.Transfer;
+
+/// <summary>
+/// Puts slabs to one shard over one call, behind a bounded queue: the compute thread encodes the next layer while the last one
+/// is on the wire. Cancelling or disposing before <see cref="CompleteAsync"/> aborts the call; every slab is freed either way.
+/// </summary>
+public sealed class BlockWriter : IAsyncDisposable
+{
+    public const int DefaultQueueSlabCount = 256;
+
+    private static readonly TimeSpan ReplyGrace = TimeSpan.FromSeconds(2);
+
+    private readonly Channel<SlabFrame> _queue;
+    private readonly AsyncClientStreamingCall<SlabFrame, PutReply> _call;
+    private readonly CancellationTokenSource _abort;
+    private readonly Task<BlockWriteResult> _pump;
+    private readonly string _workerId;
+    private readonly ulong _epoch;
+
+    /// <param name="client">The shard.</param>
+    /// <param name="workerId">The worker that writes.</param>
+    /// <param name="epoch">Its incarnation; the same as in the slabs' headers.</param>
+    /// <param name="queueSlabCount">Slabs that may wait for the wire before <see cref="Enqueue"/> waits.</param>
+    /// <param name="cancellationToken">Aborts the call.</param>
+    public BlockWriter(
+        V1.KvStore.KvStoreClient client,
+        string workerId,
+        ulong epoch,
+        int queueSlabCount = DefaultQueueSlabCount,
+        CancellationToken cancellationToken = default)
+    {
+        _workerId = workerId;
+        _epoch = epoch;
+        _queue = Channel.CreateBounded<SlabFrame>(new BoundedChannelOptions(queueSlabCount) { SingleReader = true });
+        _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _call = client.Put(cancellationToken: _abort.Token);
+        _ = CloseWhenAnsweredAsync();
+        _pump = PumpAsync();
+    }
+
+    /// <summary>Ends when the store has acknowledged or refused; faulted with the RpcException in the latter case.</summary>
+    public Task<BlockWriteResult> Completion => _pump;
+
+    /// <summary>
+    /// Queues a slab and takes over the lease. Waits only while the queue is full.
+    /// </summary>
+    /// <returns>False when the call has ended: the slab was freed, and <see cref="Completion"/> says why.</returns>
+    public bool Enqueue(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient = false)
+    {
+        var frame = new SlabFrame(blockId, layer, layerCount, slab)
+        {
+            WorkerId = _workerId,
+            Epoch = _epoch,
+            Transient = transient,
+        };
+        while (!_queue.Writer.TryWrite(frame))
+        {
+            if (!WaitToWrite())
+            {
+                frame.Dispose();
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Sends what is queued, ends the call and returns what the store acknowledged.</summary>
+    /// <exception cref="RpcException">The store refused a slab, or was lost.</exception>
+    public Task<BlockWriteResult> CompleteAsync()
+    {
+        _queue.Writer.TryComplete();
+        return _pump;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_pump.IsCompleted)
+        {
+            await _abort.CancelAsync();
+            _queue.Writer.TryComplete();
+        }
+
+        try
+        {
+            await _pump;
+        }
+        catch (RpcException)
+        {
+            // Completion holds it for whoever wants to know.
+        }
+
+        _call.Dispose();
+        _abort.Dispose();
+    }
+
+    private bool WaitToWrite()
+    {
+        ValueTask<bool> wait = _queue.Writer.WaitToWriteAsync();
+        return wait.IsCompleted ? wait.Result : wait.AsTask().GetAwaiter().GetResult();
+    }
+
+    private async Task CloseWhenAnsweredAsync()
+    {
+        await _call.ResponseAsync.ContinueWith(
+            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _queue.Writer.TryComplete();
+    }
+
+    private async Task<BlockWriteResult> PumpAsync()
+    {
+        int slabsSent = 0;
+        long bytesSent = 0;
+        try
+        {
+            await foreach (SlabFrame frame in _queue.Reader.ReadAllAsync())
+            {
+                using (frame)
+                {
+                    bytesSent += frame.SlabBytes.Length;
+                    await _call.RequestStream.WriteAsync(frame);
+                    slabsSent++;
+                }
+            }
+
+            await _call.RequestStream.CompleteAsync();
+        }
+        catch (Exception error) when (error is RpcException or InvalidOperationException or IOException or OperationCanceledException)
+        {
+            // The reply says why the write failed; it is on its way, or else never comes.
+            _abort.CancelAfter(ReplyGrace);
+        }
+        finally
+        {
+            Drain();
+        }
+
+        PutReply reply = await _call.ResponseAsync;
+        return new BlockWriteResult(
+            slabsSent, bytesSent, reply.SlabsStored, reply.BytesStored, reply.SlabsKnown, reply.IncompleteBlocks);
+    }
+
+    private void Drain()
+    {
+        _queue.Writer.TryComplete();
+        while (_queue.Reader.TryRead(out SlabFrame? frame))
+        {
+            frame.Dispose();
+        }
+    }
+}

@@ -1,0 +1,8 @@
+namespace KvCluster.ServiceDefaults.Metrics;
+
+internal enum MetricKind
+{
+    Counter,
+    Gauge,
+    Histogram,
+}

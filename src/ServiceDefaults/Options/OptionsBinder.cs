@@ -1,0 +1,55 @@
+using System.Reflection;
+using KvCluster.ServiceDefaults.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace KvCluster.ServiceDefaults.Options;
+
+/// <summary>Reads settings from configuration and reports every fault at once: unknown names, values of the wrong type, values out of range.</summary>
+public static class OptionsBinder
+{
+    /// <summary>Binds, validates and registers settings, and returns them, since where to listen is needed before the host is built.</summary>
+    /// <exception cref="HostStartException">One line with every fault.</exception>
+    public static TOptions AddValidatedOptions<TOptions>(this WebApplicationBuilder builder, string section)
+        where TOptions : class, IValidatedOptions, new()
+    {
+        TOptions options = Bind<TOptions>(builder.Configuration, section);
+        builder.Services.AddSingleton(Microsoft.Extensions.Options.Options.Create(options));
+        return options;
+    }
+
+    /// <exception cref="HostStartException">One line with every fault.</exception>
+    public static TOptions Bind<TOptions>(IConfiguration configuration, string section)
+        where TOptions : class, IValidatedOptions, new()
+    {
+        var options = new TOptions();
+        var faults = new List<string>();
+        PropertyInfo[] properties = [.. typeof(TOptions).GetProperties().Where(property => property.SetMethod is { IsPublic: true })];
+        foreach (IConfigurationSection setting in configuration.GetSection(section).GetChildren())
+        {
+            PropertyInfo? property = properties.FirstOrDefault(
+                property => property.Name.Equals(setting.Key, StringComparison.OrdinalIgnoreCase));
+            if (property is null)
+            {
+                faults.Add($"{section}:{setting.Key} is not a setting; there are {string.Join(", ", properties.Select(known => known.Name))}");
+                continue;
+            }
+
+            try
+            {
+                property.SetValue(options, setting.Get(property.PropertyType));
+            }
+            catch (InvalidOperationException)
+            {
+                faults.Add($"{section}:{property.Name} must be a {property.PropertyType.Name}, not '{setting.Value}'");
+            }
+        }
+
+        faults.AddRange(options.Validate().Select(fault => $"{section}:{fault}"));
+        return faults.Count == 0 ? options : throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
+    }
+
+    internal static string Describe(OptionsValidationException error) => string.Join("; ", error.Failures);
+}
