@@ -1,1 +1,4 @@
-return 0;
+using KvCluster.KvStore.Hosting;
+using KvCluster.ServiceDefaults.Hosting;
+
+return await ServiceHost.RunAsync(() => KvStoreHost.Build(args));

@@ -43,7 +43,7 @@ public static class ServiceDefaultsExtensions
             publisher.Delay = TimeSpan.Zero;
             publisher.Period = TimeSpan.FromSeconds(2);
         });
-        builder.Services.AddSingleton(_ => MetricsRegistry.Shared);
+        builder.Services.AddSingleton(MetricsRegistry.Shared);
         OtlpExport.AddTo(builder, serviceName);
         return builder;
     }

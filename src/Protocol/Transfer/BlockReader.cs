@@ -9,8 +9,8 @@ namespace KvCluster.Protocol.Transfer;
 public sealed class BlockReader(V1.KvStore.KvStoreClient client)
 {
     /// <summary>
-    /// The slabs of <paramref name="blocks"/>, block by block in the order asked for, layer by layer, as they come. Layers
-    /// of a block that are not yielded are not to be had: the block is missing, was aborted, or was refused.
+    /// The slabs of <paramref name="blocks"/> as they come: of one block in layer order, of different blocks in any. Layers
+    /// that were not yielded when it ends are not to be had: the block is missing, was aborted, or was refused.
     /// </summary>
     /// <param name="blocks">All different.</param>
     /// <param name="wait">How long to wait for the next slab that the store does not hold yet.</param>
@@ -35,19 +35,18 @@ public sealed class BlockReader(V1.KvStore.KvStoreClient client)
         };
         request.BlockIds.AddRange(blocks.Select(block => block.Id.ToByteString()));
         using AsyncServerStreamingCall<SlabFrame> call = client.Get(request, cancellationToken: cancellationToken);
-        int blockIndex = 0;
+        var indexes = new Dictionary<BlockId, int>(blocks.Count);
+        for (int i = 0; i < blocks.Count; i++)
+        {
+            indexes.Add(blocks[i].Id, i);
+        }
+
         while (await call.ResponseStream.MoveNext(cancellationToken))
         {
             using SlabFrame frame = call.ResponseStream.Current;
-            while (blockIndex < blocks.Count && blocks[blockIndex].Id != frame.BlockId)
+            if (!indexes.TryGetValue(frame.BlockId, out int blockIndex))
             {
-                blockIndex++;
-            }
-
-            if (blockIndex == blocks.Count)
-            {
-                throw new RpcException(new Status(
-                    StatusCode.Internal, $"the store sent block {frame.BlockId}, which was not asked for, or not in this order"));
+                throw new RpcException(new Status(StatusCode.Internal, $"the store sent block {frame.BlockId}, which was not asked for"));
             }
 
             yield return Receive(frame, blockIndex, blocks[blockIndex].Expected);
@@ -57,7 +56,7 @@ public sealed class BlockReader(V1.KvStore.KvStoreClient client)
     /// <summary>Tells the store to forget blocks whose slabs were refused, so that no other reader gets them.</summary>
     public async Task DropAsync(IEnumerable<BlockId> blockIds, SlabError reason, CancellationToken cancellationToken = default)
     {
-        var request = new DropRequest { Reason = reason.ToString() };
+        var request = new DropRequest { Reason = reason.MetricName() };
         request.BlockIds.AddRange(blockIds.ToByteStrings());
         await client.DropAsync(request, cancellationToken: cancellationToken);
     }

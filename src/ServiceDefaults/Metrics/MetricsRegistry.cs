@@ -15,6 +15,7 @@ public sealed class MetricsRegistry : IDisposable
         meter => MeterPrefixes.Any(prefix => meter.Name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))));
 
     private readonly Lock _lock = new();
+    private readonly Lock _writeLock = new();
     private readonly MeterListener _listener = new();
     private readonly List<InstrumentRecord> _records = [];
 
@@ -43,28 +44,30 @@ public sealed class MetricsRegistry : IDisposable
     /// <summary>Asks the observable instruments, and writes all series in the Prometheus text format, version 0.0.4.</summary>
     public void Write(TextWriter output)
     {
-        lock (_lock)
+        lock (_writeLock)
         {
-            foreach (InstrumentRecord record in _records)
+            foreach (InstrumentRecord record in Snapshot())
             {
                 record.ResetIfObservable();
             }
-        }
 
-        _listener.RecordObservableInstruments();
-        InstrumentRecord[] records;
-        lock (_lock)
-        {
-            records = [.. _records];
+            _listener.RecordObservableInstruments();
+            PrometheusText.Write(output, Snapshot());
         }
-
-        PrometheusText.Write(output, records);
     }
 
     public void Dispose() => _listener.Dispose();
 
     private static void Record<T>(Instrument instrument, T value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state)
         where T : struct, INumberBase<T> => (state as InstrumentRecord)?.Record(double.CreateTruncating(value), tags);
+
+    private InstrumentRecord[] Snapshot()
+    {
+        lock (_lock)
+        {
+            return [.. _records];
+        }
+    }
 
     private InstrumentRecord AddRecord(Instrument instrument)
     {

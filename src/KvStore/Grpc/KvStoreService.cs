@@ -1,0 +1,106 @@
+using Grpc.Core;
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol;
+using KvCluster.V1;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace KvCluster.KvStore.Grpc;
+
+/// <summary>The service of kvstore.proto over a tier.</summary>
+internal sealed class KvStoreService(
+    IBlockTier tier, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
+{
+    private const int MaxBlockIdCount = 65_536;
+
+    public override Task<PutReply> Put(IAsyncStreamReader<Protocol.SlabFrame> requestStream, ServerCallContext context) =>
+        new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(requestStream, context.CancellationToken);
+
+    public override Task Get(GetRequest request, IServerStreamWriter<Protocol.SlabFrame> responseStream, ServerCallContext context)
+    {
+        BlockId[] ids = ParseIds(request.BlockIds);
+        if (ids.Distinct().Count() != ids.Length)
+        {
+            throw new RpcException(StoreStatus.InvalidField("block_ids", "names a block twice"));
+        }
+
+        if (request.WaitMs < 0)
+        {
+            throw new RpcException(StoreStatus.InvalidField("wait_ms", $"must not be negative: {request.WaitMs}"));
+        }
+
+        return new GetCall(tier, TimeSpan.FromMilliseconds(request.WaitMs), request.RequestId, time, logger)
+            .RunAsync(ids, responseStream, context.CancellationToken);
+    }
+
+    public override Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
+    {
+        BlockId[] ids = ParseIds(request.BlockIds);
+        TimeSpan leaseTime = request.LeaseMs == 0 ? TimeSpan.Zero : LeaseTime(request.LeaseMs);
+        int held = tier.Lookup(ids, leaseTime, out string leaseId);
+        return Task.FromResult(new LookupReply { HeldBlockCount = held, LeaseId = leaseId });
+    }
+
+    public override Task<RenewLeaseReply> RenewLease(RenewLeaseRequest request, ServerCallContext context) =>
+        tier.TryRenewLease(request.LeaseId, LeaseTime(request.LeaseMs))
+            ? Task.FromResult(new RenewLeaseReply())
+            : throw new RpcException(StoreStatus.LeaseUnknown(request.LeaseId));
+
+    public override Task<ReleaseLeaseReply> ReleaseLease(ReleaseLeaseRequest request, ServerCallContext context)
+    {
+        tier.ReleaseLease(request.LeaseId);
+        return Task.FromResult(new ReleaseLeaseReply());
+    }
+
+    public override Task<DropReply> Drop(DropRequest request, ServerCallContext context)
+    {
+        BlockId[] ids = ParseIds(request.BlockIds);
+        int dropped = ids.Count(tier.Drop);
+        Log.Dropped(logger, dropped, ids.Length, request.Reason);
+        return Task.FromResult(new DropReply { DroppedBlockCount = dropped });
+    }
+
+    public override Task<StatReply> Stat(StatRequest request, ServerCallContext context)
+    {
+        TierStat stat = tier.Stat();
+        StoreCounters counters = tier.Counters;
+        return Task.FromResult(new StatReply
+        {
+            BlockCount = stat.BlockCount,
+            ByteCount = stat.ByteCount,
+            ByteBudget = stat.ByteBudget,
+            LeasedBlockCount = stat.LeasedBlockCount,
+            PendingBlockCount = stat.PendingBlockCount,
+            ReadBlockCount = stat.ReadBlockCount,
+            WaitingReaderCount = stat.WaitingReaderCount,
+            PutSlabs = counters.PutSlabs,
+            PutBytes = counters.PutBytes,
+            GetSlabs = counters.GetSlabs,
+            GetBytes = counters.GetBytes,
+            HitBlocks = counters.HitBlocks,
+            MissBlocks = counters.MissBlocks,
+            EvictedBlocks = counters.EvictedBlocks,
+            RefusedSlabs = counters.RefusedSlabs,
+            CorruptSlabs = counters.CorruptSlabs,
+            CutThroughSlabs = counters.CutThroughSlabs,
+            StaleEpochPuts = counters.StaleEpochPuts,
+            DroppedBlocks = counters.DroppedBlocks,
+            AbortedBlocks = counters.AbortedBlocks,
+        });
+    }
+
+    private TimeSpan LeaseTime(int leaseMs)
+    {
+        double maxMs = options.Value.MaxLeaseTime.TotalMilliseconds;
+        return leaseMs >= 1 && leaseMs <= maxMs
+            ? TimeSpan.FromMilliseconds(leaseMs)
+            : throw new RpcException(StoreStatus.InvalidField("lease_ms", $"must be 1 to {maxMs} (KvStore:MaxLeaseTime), not {leaseMs}"));
+    }
+
+    private static BlockId[] ParseIds(Google.Protobuf.Collections.RepeatedField<Google.Protobuf.ByteString> ids) =>
+        ids.Count <= MaxBlockIdCount
+            ? BlockIds.Parse(ids, "block_ids")
+            : throw new RpcException(StoreStatus.InvalidField("block_ids", $"has {ids.Count} ids, more than {MaxBlockIdCount}"));
+}

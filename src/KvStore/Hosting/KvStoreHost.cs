@@ -1,0 +1,65 @@
+using KvCluster.KvStore.Grpc;
+using KvCluster.KvStore.Telemetry;
+using KvCluster.KvStore.Tiers;
+using KvCluster.ServiceDefaults;
+using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Membership;
+using KvCluster.ServiceDefaults.Options;
+using KvCluster.V1;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace KvCluster.KvStore.Hosting;
+
+/// <summary>A KvStore shard as a host of its own or inside another process.</summary>
+public static class KvStoreHost
+{
+    /// <param name="args">Command line, e.g. <c>--KvStore:MemoryBudgetBytes=1000000</c>.</param>
+    /// <param name="settings">Win over everything else.</param>
+    /// <param name="isEmbedded">Inside a process that handles signals itself.</param>
+    /// <exception cref="HostStartException">Settings are wrong.</exception>
+    public static WebApplication Build(
+        string[] args, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool isEmbedded = false)
+    {
+        WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, settings, isEmbedded);
+        builder.AddServiceDefaults("kvcluster-kvstore");
+        builder.AddKvStore();
+        WebApplication app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapKvStore();
+        return app;
+    }
+
+    /// <summary>The shard's services, settings and addresses.</summary>
+    /// <exception cref="HostStartException">Settings are wrong.</exception>
+    public static WebApplicationBuilder AddKvStore(this WebApplicationBuilder builder)
+    {
+        KvStoreOptions options = builder.AddValidatedOptions<KvStoreOptions>(KvStoreOptions.Section);
+        builder.ListenForGrpc(ListenAddress.Parse(options.ListenAddress));
+        if (options.HttpListenAddress.Length > 0)
+        {
+            builder.ListenForHttp(ListenAddress.Parse(options.HttpListenAddress));
+        }
+
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(services => new MemoryTier(
+            options.EffectiveMemoryBudgetBytes, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<IBlockTier>(services => services.GetRequiredService<MemoryTier>());
+        builder.Services.AddHostedService<StoreMetrics>();
+        builder.Services.AddSingleton<IWorkerLoadSource, StoreLoad>();
+        builder.Services.AddClusterMembership(services => Describe(services.GetRequiredService<IOptions<KvStoreOptions>>().Value));
+        return builder;
+    }
+
+    /// <summary>The gRPC service.</summary>
+    public static WebApplication MapKvStore(this WebApplication app)
+    {
+        app.MapGrpcService<KvStoreService>();
+        return app;
+    }
+
+    private static MembershipOptions Describe(KvStoreOptions options) => new(
+        options.GatewayAddress,
+        options.AdvertisedAddress,
+        new WorkerDescription { WorkerId = options.WorkerId, Role = WorkerRole.Kvstore });
+}

@@ -1,0 +1,71 @@
+using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Options;
+
+namespace KvCluster.KvStore.Hosting;
+
+/// <summary>Settings of a KvStore shard; section <c>KvStore</c>.</summary>
+public sealed class KvStoreOptions : IValidatedOptions
+{
+    public const string Section = "KvStore";
+
+    /// <summary>Where gRPC is served. Default <c>http://*:8083</c>.</summary>
+    public string ListenAddress { get; set; } = "http://*:8083";
+
+    /// <summary>Where <c>/metrics</c>, <c>/healthz</c> and <c>/readyz</c> are served over HTTP/1.1. Default empty: not at all.</summary>
+    public string HttpListenAddress { get; set; } = "";
+
+    /// <summary>Most bytes of slabs held in memory. Default 0: a quarter of the memory that the process may use.</summary>
+    public long MemoryBudgetBytes { get; set; }
+
+    /// <summary>A Put that leaves blocks incomplete and is silent for this long is ended. Default 30 s.</summary>
+    public TimeSpan PutTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longest lease that is given. Default 10 minutes.</summary>
+    public TimeSpan MaxLeaseTime { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The Gateway to join. Default empty: none.</summary>
+    public string GatewayAddress { get; set; } = "";
+
+    /// <summary>Unique in the cluster and stable over restarts. Default <c>kvstore-</c> and the machine's name.</summary>
+    public string WorkerId { get; set; } = $"kvstore-{Environment.MachineName}";
+
+    /// <summary>Where workers reach the shard. Default empty: where it listens, with the machine's name for <c>*</c>.</summary>
+    public string AdvertisedAddress { get; set; } = "";
+
+    /// <summary><see cref="MemoryBudgetBytes"/> with its default filled in.</summary>
+    public long EffectiveMemoryBudgetBytes =>
+        MemoryBudgetBytes > 0 ? MemoryBudgetBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+
+    public IEnumerable<string> Validate()
+    {
+        if (!ServiceDefaults.Hosting.ListenAddress.TryParse(ListenAddress, out _))
+        {
+            yield return $"{nameof(ListenAddress)} must be {ServiceDefaults.Hosting.ListenAddress.Forms}, not '{ListenAddress}'";
+        }
+
+        if (HttpListenAddress.Length > 0 && !ServiceDefaults.Hosting.ListenAddress.TryParse(HttpListenAddress, out _))
+        {
+            yield return $"{nameof(HttpListenAddress)} must be empty or {ServiceDefaults.Hosting.ListenAddress.Forms}, not '{HttpListenAddress}'";
+        }
+
+        if (MemoryBudgetBytes < 0)
+        {
+            yield return $"{nameof(MemoryBudgetBytes)} must be 0 (a quarter of memory) or more, not {MemoryBudgetBytes}";
+        }
+
+        if (PutTimeout <= TimeSpan.Zero)
+        {
+            yield return $"{nameof(PutTimeout)} must be over 0, not {PutTimeout}";
+        }
+
+        if (MaxLeaseTime <= TimeSpan.Zero)
+        {
+            yield return $"{nameof(MaxLeaseTime)} must be over 0, not {MaxLeaseTime}";
+        }
+
+        if (WorkerId.Length == 0)
+        {
+            yield return $"{nameof(WorkerId)} must not be empty";
+        }
+    }
+}
