@@ -34,9 +34,8 @@ public static class ServiceDefaultsExtensions
             grpc.MaxReceiveMessageSize = GrpcChannels.MaxMessageSizeBytes;
             grpc.MaxSendMessageSize = GrpcChannels.MaxMessageSizeBytes;
         });
-        builder.Services.AddGrpcReflection();
         builder.Services
-            .AddGrpcHealthChecks(health => health.Services.Map("", check => check.Tags.Contains(ReadyTag)))
+            .AddHealthChecks()
             .AddCheck<ReadinessCheck>(ReadyTag, tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckPublisherOptions>(publisher =>
         {
@@ -60,8 +59,6 @@ public static class ServiceDefaultsExtensions
                 context.Response.WriteAsync(string.Join("; ", report.Entries.Values.Select(entry => entry.Description)) + "\n"),
         });
         app.MapGet("/metrics", WriteMetricsAsync);
-        app.MapGrpcHealthChecksService();
-        app.MapGrpcReflectionService();
         return app;
     }
 

@@ -3,7 +3,6 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Reads;
 using KvCluster.KvStore.Tiers;
 using KvCluster.V1;
-using Microsoft.Extensions.Logging;
 
 namespace KvCluster.KvStore.Grpc;
 

@@ -4,7 +4,6 @@ using KvCluster.KvStore.Hosting;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
 using KvCluster.V1;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace KvCluster.KvStore.Grpc;

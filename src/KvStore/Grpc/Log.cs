@@ -1,5 +1,4 @@
 using KvCluster.Compression.Blocks;
-using Microsoft.Extensions.Logging;
 
 namespace KvCluster.KvStore.Grpc;
 

@@ -2,9 +2,7 @@ using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Tiers;
-using KvCluster.Protocol;
 using KvCluster.V1;
-using Microsoft.Extensions.Logging;
 
 namespace KvCluster.KvStore.Grpc;
 

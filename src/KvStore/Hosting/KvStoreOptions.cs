@@ -1,4 +1,3 @@
-using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Options;
 
 namespace KvCluster.KvStore.Hosting;

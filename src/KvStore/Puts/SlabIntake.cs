@@ -1,7 +1,6 @@
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Grpc;
-using KvCluster.Protocol;
 using KvCluster.V1;
 
 namespace KvCluster.KvStore.Puts;
@@ -13,7 +12,7 @@ internal static class SlabIntake
     private const int MaxLayerCount = 4096;
 
     /// <summary>What is wrong with a frame before its slab is looked at; null when nothing is.</summary>
-    public static Status? CheckFields(SlabFrame frame) =>
+    public static Status? CheckFields(Protocol.SlabFrame frame) =>
         frame.Status != SlabStatus.Ok ? StoreStatus.InvalidField("status", "must be OK in a Put")
         : frame.LayerCount is < 1 or > MaxLayerCount ? StoreStatus.InvalidField("layer_count", $"must be 1 to {MaxLayerCount}, not {frame.LayerCount}")
         : frame.Layer < 0 || frame.Layer >= frame.LayerCount ? StoreStatus.InvalidField("layer", $"must be under layer_count {frame.LayerCount}, not {frame.Layer}")
@@ -21,7 +20,7 @@ internal static class SlabIntake
         : null;
 
     /// <summary>Verifies the slab of a frame whose fields are good; takes it out of the frame only when it is good too.</summary>
-    public static Status? Verify(SlabFrame frame, ulong epoch, out SlabError error, out VerifiedSlab slab)
+    public static Status? Verify(Protocol.SlabFrame frame, ulong epoch, out SlabError error, out VerifiedSlab slab)
     {
         slab = default;
         var expected = new SlabExpectation { BlockId = frame.BlockId, Layer = frame.Layer };

@@ -9,46 +9,46 @@ namespace KvCluster.KvStore.Tiers;
 /// </summary>
 internal interface IBlockTier
 {
-    StoreCounters Counters { get; }
+    public StoreCounters Counters { get; }
 
     /// <summary>Begins a Put. Null when a newer incarnation of the worker has written.</summary>
-    PutSession? BeginPut(string workerId, ulong epoch);
+    public PutSession? BeginPut(string workerId, ulong epoch);
 
     /// <summary>Takes over the slab, also when it is not stored.</summary>
-    PutOutcome Add(PutSession session, in VerifiedSlab slab);
+    public PutOutcome Add(PutSession session, in VerifiedSlab slab);
 
     /// <summary>
     /// Ends a Put, whole or broken off. Blocks that it left incomplete and that no other Put works on are dropped, and their readers
     /// see <see cref="ReadStepKind.Aborted"/>.
     /// </summary>
     /// <returns>Blocks dropped.</returns>
-    int EndPut(PutSession session);
+    public int EndPut(PutSession session);
 
     /// <summary>Begins a read; the blocks that are here can't be evicted until it has read or closed them.</summary>
-    ReadSession OpenRead(IReadOnlyList<BlockId> ids);
+    public ReadSession OpenRead(IReadOnlyList<BlockId> ids);
 
     /// <summary>The next thing to do for this read.</summary>
-    ReadStep Read(ReadSession session);
+    public ReadStep Read(ReadSession session);
 
     /// <summary>The last layer of the cursor's block was delivered.</summary>
-    void Delivered(BlockCursor cursor);
+    public void Delivered(BlockCursor cursor);
 
     /// <summary>The slab of this layer is bad: its copy is dropped, and the cursor waits for a fresh one from that layer on.</summary>
-    void ReportCorrupt(BlockCursor cursor, int layer);
+    public void ReportCorrupt(BlockCursor cursor, int layer);
 
     /// <summary>Gives up the blocks that are not read to their end.</summary>
     /// <returns>Their cursors, in the order asked for.</returns>
-    IReadOnlyList<BlockCursor> CloseRead(ReadSession session);
+    public IReadOnlyList<BlockCursor> CloseRead(ReadSession session);
 
     /// <summary>Leading blocks that are complete; leased when <paramref name="leaseTime"/> is over 0 and any are.</summary>
-    int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);
+    public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);
 
-    bool TryRenewLease(string leaseId, TimeSpan leaseTime);
+    public bool TryRenewLease(string leaseId, TimeSpan leaseTime);
 
-    void ReleaseLease(string leaseId);
+    public void ReleaseLease(string leaseId);
 
     /// <summary>Forgets a block, leased or not. Readers that have begun a complete copy finish it.</summary>
-    bool Drop(BlockId id);
+    public bool Drop(BlockId id);
 
-    TierStat Stat();
+    public TierStat Stat();
 }

@@ -58,6 +58,15 @@ internal sealed partial class MemoryTier
         }
     }
 
+    /// <summary>Puts that are at work on a block; for tests that need two.</summary>
+    internal int WriterCountOf(BlockId id)
+    {
+        lock (_lock)
+        {
+            return _table.TryFind(id, out StoredBlock? block) ? block.WriterCount : 0;
+        }
+    }
+
     private static void CheckBlock(StoredBlock block)
     {
         int slabCount = block.Slabs.Count(slab => slab is not null);

@@ -4,5 +4,5 @@ namespace KvCluster.ServiceDefaults.Hosting;
 public interface IDrainable
 {
     /// <summary>Refuses new work and ends when the running work has; the token says that time is up.</summary>
-    Task DrainAsync(CancellationToken cancellationToken);
+    public Task DrainAsync(CancellationToken cancellationToken);
 }

@@ -98,7 +98,7 @@ public static class ServiceHost
     /// <summary>Where a started host really listens, as <see cref="Protocol.GrpcChannels"/> takes it; in the order of the Listen calls.</summary>
     public static IReadOnlyList<string> Addresses(IServiceProvider services) =>
     [
-        .. services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses
+        .. services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses
             .Select(address => address.Replace("http://unix:", "unix://", StringComparison.Ordinal)),
     ];
 }

@@ -4,8 +4,8 @@ namespace KvCluster.ServiceDefaults.Membership;
 public interface IClusterMembership
 {
     /// <summary>The latest; <see cref="MembershipSnapshot.None"/> before the first registration.</summary>
-    MembershipSnapshot Current { get; }
+    public MembershipSnapshot Current { get; }
 
     /// <summary>Ends once the worker is registered and at least one KvStore shard is known.</summary>
-    Task<MembershipSnapshot> WaitForStoreAsync(CancellationToken cancellationToken);
+    public Task<MembershipSnapshot> WaitForStoreAsync(CancellationToken cancellationToken);
 }

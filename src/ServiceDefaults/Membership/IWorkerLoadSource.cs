@@ -5,5 +5,5 @@ namespace KvCluster.ServiceDefaults.Membership;
 /// <summary>How busy this worker is; asked at every heartbeat.</summary>
 public interface IWorkerLoadSource
 {
-    WorkerLoad CurrentLoad();
+    public WorkerLoad CurrentLoad();
 }

@@ -99,14 +99,14 @@ internal sealed class InstrumentRecord
 
     private static double[] Bounds(Instrument instrument)
     {
-        IReadOnlyList<double>? advised = instrument switch
+        double[]? advised = instrument switch
         {
-            Histogram<double> histogram => histogram.Advice?.HistogramBucketBoundaries,
-            Histogram<long> histogram => histogram.Advice?.HistogramBucketBoundaries,
-            Histogram<int> histogram => histogram.Advice?.HistogramBucketBoundaries,
+            Histogram<double> histogram => histogram.Advice?.HistogramBucketBoundaries?.ToArray(),
+            Histogram<long> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(bound => (double)bound).ToArray(),
+            Histogram<int> histogram => histogram.Advice?.HistogramBucketBoundaries?.Select(bound => (double)bound).ToArray(),
             _ => null,
         };
-        return advised?.ToArray() ?? instrument.Unit switch
+        return advised ?? instrument.Unit switch
         {
             "s" => SecondBounds,
             "By" => ByteBounds,

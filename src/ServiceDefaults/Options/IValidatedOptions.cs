@@ -4,5 +4,5 @@ namespace KvCluster.ServiceDefaults.Options;
 public interface IValidatedOptions
 {
     /// <summary>One message for each fault, each beginning with the setting's name. Empty when all is well.</summary>
-    IEnumerable<string> Validate();
+    public IEnumerable<string> Validate();
 }

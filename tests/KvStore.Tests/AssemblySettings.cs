@@ -1,0 +1,2 @@
+// Tests count the buffers of the process's slab pool.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
