@@ -42,10 +42,14 @@ internal sealed class TestSilo : IAsyncDisposable
         return new TestSilo(host);
     }
 
-    public Task StopAsync(CancellationToken cancellationToken = default) => _host.StopAsync(cancellationToken).WaitAsync(Patience, CancellationToken.None);
+    public Task StopAsync() => _host.StopAsync().WaitAsync(Patience);
+
+    /// <summary>Stops without waiting for anything that still runs.</summary>
+    public Task StopAtOnceAsync() => Silo.StopAsync(new CancellationToken(canceled: true)).WaitAsync(Patience);
 
     public async ValueTask DisposeAsync()
     {
+        await StopAtOnceAsync();
         await StopAsync();
         _host.Dispose();
     }

@@ -15,28 +15,27 @@ internal sealed partial class Activation
     {
         lock (_gate)
         {
-            if (_state is ActivationState.Deactivating or ActivationState.Ended)
+            switch (_state)
             {
-                return;
-            }
-
-            _reason ??= deactivationReason;
-            _hurry = cancellationToken;
-            if (_state is ActivationState.Created)
-            {
-                // Nothing was constructed; the first call, if one is on its way, finds it ended.
-                _state = ActivationState.Ended;
-            }
-            else if (_state is ActivationState.Active)
-            {
-                EnterDeactivating();
+                case ActivationState.Created:
+                    // Nothing was constructed; the first call, if one is on its way, finds it ended.
+                    _state = ActivationState.Ended;
+                    break;
+                case ActivationState.Activating:
+                    _reason ??= deactivationReason;
+                    _hurry = cancellationToken;
+                    return;
+                case ActivationState.Active:
+                    _reason = deactivationReason;
+                    _hurry = cancellationToken;
+                    EnterDeactivating();
+                    return;
+                default:
+                    return;
             }
         }
 
-        if (_state is ActivationState.Ended)
-        {
-            Leave();
-        }
+        Leave();
     }
 
     private void EnterDeactivating()

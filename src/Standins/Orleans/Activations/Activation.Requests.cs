@@ -13,6 +13,8 @@ internal sealed partial class Activation
     private GrainCall? _blocking;
     private bool _hasPumped;
 
+    private bool IsClosed => !Class.IsReentrant && _blocking is { IsReadOnly: false };
+
     /// <summary>No request is running or waiting, and it serves calls.</summary>
     public bool IsInactive
     {
@@ -110,7 +112,8 @@ internal sealed partial class Activation
             }
         }
 
-        _scheduler.Enqueue(new AsyncTurn(cancellation.CancelAsync));
+        // In a turn, so that what the grain registered on its token never runs beside its other code.
+        _scheduler.Enqueue(new CancelTurn(this, cancellation));
     }
 
     /// <summary>Fails calls that are past their deadline; what already runs goes on.</summary>
@@ -190,20 +193,15 @@ internal sealed partial class Activation
             return;
         }
 
-        for (var node = _waiting.First; node is not null;)
+        // Beside a request that lets nothing in only always interleaving ones could start. Those wait for the activation alone, so
+        // they are looked for once.
+        for (var node = _waiting.First; node is not null && !(_hasPumped && IsClosed);)
         {
             var next = node.Next;
             if (MayStart(node.Value))
             {
                 _waiting.Remove(node);
                 Start(node.Value);
-
-                // Behind a request that lets nothing in, only always interleaving ones could start: those never wait here but
-                // for the activation itself, and are looked for then.
-                if (_hasPumped && !Class.IsReentrant && _blocking is { IsReadOnly: false })
-                {
-                    return;
-                }
             }
 
             node = next;

@@ -55,7 +55,7 @@ internal sealed partial class Activation : IGrainContext, ICallTarget
 
     public Enumerations Enumerations { get; }
 
-    /// <summary>The filters around calls; with only the grain's own, an empty array would skip it, hence the one shared list.</summary>
+    /// <summary>The filters around calls: the silo's, then the grain itself if it is one.</summary>
     public IIncomingGrainCallFilter[] Filters { get; private set; } = [];
 
     public bool Equals(IGrainContext? other) => ReferenceEquals(this, other);

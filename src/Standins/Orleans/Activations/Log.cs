@@ -21,6 +21,9 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Warning, "An enumeration of grain {GrainId} failed while ending.")]
     public static partial void EnumerationEndFailed(ILogger logger, GrainId grainId, Exception exception);
 
+    [LoggerMessage(7, LogLevel.Warning, "What grain {GrainId} registered on its cancellation token failed.")]
+    public static partial void CancellationFailed(ILogger logger, GrainId grainId, Exception exception);
+
     [LoggerMessage(6, LogLevel.Warning, "The silo had to stop with {ActivationCount} activations that had not ended.")]
     public static partial void StoppedEarly(ILogger logger, int activationCount);
 }

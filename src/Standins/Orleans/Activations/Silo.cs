@@ -49,6 +49,8 @@ internal sealed class Silo : IDisposable
 
     public bool PropagatesActivity { get; }
 
+    public bool MayActivate => _state is SiloState.Running;
+
     public IIncomingGrainCallFilter[] Filters { get; }
 
     public ILogger Logger { get; }
@@ -101,7 +103,7 @@ internal sealed class Silo : IDisposable
     {
         if (!call.Method.IsOneWay)
         {
-            call.Deadline = Clock.GetTimestamp() is var now && call.Method.Timeout is { } timeout ? now + Ticks(timeout) : now + _timeout;
+            call.Deadline = Clock.GetTimestamp() + (call.Method.Timeout is { } timeout ? Ticks(timeout) : _timeout);
         }
 
         Route(call);
@@ -148,7 +150,7 @@ internal sealed class Silo : IDisposable
                     throw new InvalidOperationException($"{call} was called before the silo started. Start the host first.");
                 }
 
-                var target = call.Target.Route ?? Catalog.Find(call.Target.GrainId, mayCreate: _state is SiloState.Running)
+                var target = call.Target.Route ?? Catalog.Find(call.Target.GrainId, mayCreate: MayActivate)
                     ?? throw new SiloUnavailableException($"The silo is stopping; it makes no activation for {call}.");
                 if (_state is SiloState.Stopped)
                 {

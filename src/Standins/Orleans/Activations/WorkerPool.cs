@@ -28,6 +28,11 @@ internal sealed class WorkerPool(Silo silo, GrainId grainId, GrainClass grainCla
             while (!_isEnded)
             {
                 var worker = Pick();
+                if (worker is null)
+                {
+                    break;
+                }
+
                 if (worker.TryReceive(call))
                 {
                     return true;
@@ -55,7 +60,8 @@ internal sealed class WorkerPool(Silo silo, GrainId grainId, GrainClass grainCla
         }
     }
 
-    private Activation Pick()
+    /// <summary>Null when there is none, and a stopping silo makes none.</summary>
+    private Activation? Pick()
     {
         Activation? least = null;
         var leastCount = int.MaxValue;
@@ -72,7 +78,7 @@ internal sealed class WorkerPool(Silo silo, GrainId grainId, GrainClass grainCla
             }
         }
 
-        if (_workers.Count < grainClass.MaxWorkers || least is null)
+        if (silo.MayActivate && (_workers.Count < grainClass.MaxWorkers || least is null))
         {
             least = new Activation(silo, grainId, grainClass, this);
             _workers.Add(least);

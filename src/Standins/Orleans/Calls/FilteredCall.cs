@@ -53,10 +53,6 @@ internal sealed class FilteredCall<T>(ResultCall<T> call, Activation activation,
         {
             await filters[index].Invoke(this);
         }
-        else if (index == filters.Length && Grain is IIncomingGrainCallFilter own)
-        {
-            await own.Invoke(this);
-        }
         else
         {
             var task = call.Call(Grain);

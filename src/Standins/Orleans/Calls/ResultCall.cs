@@ -71,7 +71,7 @@ internal abstract class ResultCall<T> : GrainCall
         try
         {
             var filters = activation.Filters;
-            _running = (filters.Length == 0 ? Call(activation.GrainInstance!) : new FilteredCall<T>(this, activation, filters).RunAsync())
+            _running = (filters.Length == 0 || Method.IsRuntimeCall ? Call(activation.GrainInstance!) : new FilteredCall<T>(this, activation, filters).RunAsync())
                 ?? throw new InvalidOperationException($"{Method} returned null instead of a task.");
         }
         catch (Exception exception)

@@ -6,7 +6,8 @@ internal abstract class Entry
     /// <summary>Whether nobody has polled for the response timeout, nor is waiting.</summary>
     public abstract bool IsForgotten { get; }
 
-    public abstract Task ReleaseAsync();
+    /// <summary>Lets the waiting poll return without an item; later ones do not wait either.</summary>
+    public abstract void Release();
 
     public abstract Task DisposeAsync();
 }

@@ -67,14 +67,14 @@ internal sealed class Entry<T> : Entry
         return new Page<T>(batch, PageEnd.More);
     }
 
-    public override Task ReleaseAsync() => _release.CancelAsync();
+    public override void Release() => _release.Cancel();
 
     public override async Task DisposeAsync()
     {
         var silo = _activation.Silo;
         try
         {
-            await _cancellation.CancelAsync();
+            _cancellation.Cancel();
             if (_step is not null)
             {
                 // A grain that does not heed the token keeps its enumerator: it cannot be disposed in the middle of a step.

@@ -57,7 +57,15 @@ internal sealed class Enumerations(Activation activation)
     }
 
     /// <summary>Lets waiting polls return empty-handed, so that they do not hold up the end of the activation.</summary>
-    public Task ReleaseAsync() => Task.WhenAll(_entries.Values.Select(static entry => entry.ReleaseAsync()));
+    public Task ReleaseAsync()
+    {
+        foreach (var entry in _entries.Values)
+        {
+            entry.Release();
+        }
+
+        return Task.CompletedTask;
+    }
 
     /// <summary>Ends the enumerations whose consumers have not polled for the response timeout.</summary>
     public Task RemoveForgottenAsync() => Task.WhenAll(

@@ -21,6 +21,7 @@ internal sealed class GrainMethod
         : this(info)
     {
         IsAlwaysInterleave = true;
+        IsRuntimeCall = true;
         Timeout = timeout;
     }
 
@@ -29,6 +30,9 @@ internal sealed class GrainMethod
     public bool IsAlwaysInterleave { get; }
 
     public bool IsReadOnly { get; }
+
+    /// <summary>Sent by the runtime itself; filters do not see it.</summary>
+    public bool IsRuntimeCall { get; }
 
     public bool IsOneWay { get; }
 

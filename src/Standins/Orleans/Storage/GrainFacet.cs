@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.Activations;
 using Orleans.Providers;
 using Orleans.Runtime;
-using Orleans.Serialization;
 
 namespace Orleans.Storage;
 
@@ -29,11 +28,6 @@ internal sealed class GrainFacet(ParameterInfo parameter, PersistentStateAttribu
         }
 
         var state = ParameterType.GetGenericArguments()[0];
-        if (SerializationRules.WhyNot(state) is { } wrong)
-        {
-            throw new OrleansConfigurationException($"State '{configuration.StateName}' of {activation.GrainId} cannot be stored: {wrong}");
-        }
-
         return Activator.CreateInstance(typeof(PersistentState<>).MakeGenericType(state), activation, configuration.StateName, Storage(activation))!;
     }
 

@@ -26,11 +26,7 @@ internal abstract class GrainTimer : GrainCall, IGrainTimer
         _options = options;
         Target = owner.GrainReference;
         Method = Tick;
-        using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
-        {
-            _timer = owner.Silo.Clock.CreateTimer(
-                static self => ((GrainTimer)self!).OnDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        }
+        _timer = CreateTimer(owner.Silo.Clock);
     }
 
     public override bool IsAlwaysInterleave => _options.Interleave;
@@ -74,6 +70,13 @@ internal abstract class GrainTimer : GrainCall, IGrainTimer
         var milliseconds = (long)time.TotalMilliseconds;
         ArgumentOutOfRangeException.ThrowIfLessThan(milliseconds, -1, name);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(milliseconds, uint.MaxValue - 1, name);
+    }
+
+    /// <summary>Ticks know nothing of the call that made the timer.</summary>
+    private ITimer CreateTimer(TimeProvider clock)
+    {
+        using var flow = ExecutionContext.SuppressFlow();
+        return clock.CreateTimer(static self => ((GrainTimer)self!).OnDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     private void OnDue()

@@ -1,0 +1,8 @@
+using Orleans;
+
+namespace KvCluster.Standins.Orleans.Tests;
+
+internal sealed class GuidGrain : Grain, IGuidGrain, ICompoundGrain
+{
+    public Task<(Guid Key, string? Extension)> Key() => Task.FromResult((this.GetPrimaryKey(out var extension), extension));
+}

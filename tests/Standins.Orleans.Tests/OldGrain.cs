@@ -1,0 +1,15 @@
+using Orleans;
+
+namespace KvCluster.Standins.Orleans.Tests;
+
+[CollectionAgeLimit(Hours = 2)]
+internal sealed class OldGrain(Journal journal) : Grain, IAgeGrain
+{
+    public Task Touch() => Task.CompletedTask;
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        journal.Write("old ends");
+        return Task.CompletedTask;
+    }
+}
