@@ -45,7 +45,10 @@ internal abstract class TurnGrainBase(Journal journal) : Grain
             Interlocked.Increment(ref _overlapCount);
         }
 
-        Thread.SpinWait(100);
+        // Lets another thread in, should there be one in this activation.
+        Thread.SpinWait(200);
+        Thread.Yield();
+        Thread.SpinWait(200);
         Interlocked.Decrement(ref _inTurnCount);
     }
 }
