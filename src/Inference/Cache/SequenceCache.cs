@@ -116,6 +116,7 @@ public sealed class SequenceCache : IDisposable
             throw new InvalidOperationException($"There is a tail of {TailTokenCount} tokens already.");
         }
 
+        ReserveOpen();
         if (!RawCodec.UnpackTail(Geometry, payload, tokenIds.Length, OpenLayer(layer)))
         {
             return SlabError.WrongGeometry;
@@ -181,18 +182,20 @@ public sealed class SequenceCache : IDisposable
         LastBlockId = Root;
     }
 
-    /// <summary>K and V of the open Block in one layer; zero past the last token.</summary>
-    internal Span<Half> OpenLayer(int layer)
+    /// <summary>Rents the open Block, before compute threads share it.</summary>
+    internal void ReserveOpen()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_open is null)
         {
-            _open = Pool.Rent(_openLayerSizeBytes * Geometry.LayerCount);
+            _open = Pool.Rent(checked(_openLayerSizeBytes * Geometry.LayerCount));
             _open.Span.Clear();
         }
-
-        return MemoryMarshal.Cast<byte, Half>(_open.Span.Slice(layer * _openLayerSizeBytes, _openLayerSizeBytes));
     }
+
+    /// <summary>K and V of the open Block in one layer; zero past the last token. Reserved before.</summary>
+    internal Span<Half> OpenLayer(int layer) =>
+        MemoryMarshal.Cast<byte, Half>(_open!.Span.Slice(layer * _openLayerSizeBytes, _openLayerSizeBytes));
 
     /// <summary>Adds the Block that the open one and its new tokens become. Its layers follow during the forward pass.</summary>
     internal KvBlock Seal(ReadOnlySpan<int> newTokenIds)

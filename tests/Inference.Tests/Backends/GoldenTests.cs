@@ -6,26 +6,38 @@ using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Tests.Backends;
 
-/// <summary>The demo model against transformers in 32-bit floats (golden.json); our K and V are in 16 bits.</summary>
+/// <summary>The demo model against golden.json.</summary>
+/// <remarks>
+/// train.py makes golden.json with set_float32_matmul_precision("high"), that is with TF32 products of 10-bit mantissas. Exact
+/// arithmetic (<see cref="ReferenceModel"/> without rounding) is up to 0.041 away from its logits and 0.0027 from its NLL, so
+/// the tolerances here are those of TF32; <see cref="ReferenceTests"/> compares with exact arithmetic.
+/// </remarks>
 public sealed class GoldenTests
 {
-    private static readonly GoldenCase[] Cases = Read();
+    private const float LogitTolerance = 0.05f;
+    private const double NllTolerance = 4e-3;
+
+    internal static readonly GoldenCase[] Cases = Read();
 
     [Fact]
     public void Forward_GoldenCases_LastLogitsAgree()
     {
         using CpuModelRunner runner = DemoModel.Load("raw");
+        int equal = 0;
         foreach (GoldenCase golden in Cases)
         {
             using SequenceCache cache = Sequences.NewCache(runner);
             float[] logits = Sequences.Prefill(runner, cache, golden.TokenIds, 512);
             int[] order = [.. Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).Take(20)];
-            Assert.Equal(golden.TopIds, order);
+            Assert.Equal(golden.TopIds[0], order[0]);
+            equal += order.ToHashSet().SetEquals(golden.TopIds) ? 1 : 0;
             for (int i = 0; i < order.Length; i++)
             {
-                Assert.InRange(logits[order[i]], golden.TopLogits[i] - 0.02f, golden.TopLogits[i] + 0.02f);
+                Assert.InRange(logits[golden.TopIds[i]], golden.TopLogits[i] - LogitTolerance, golden.TopLogits[i] + LogitTolerance);
             }
         }
+
+        Assert.InRange(equal, 9, Cases.Length);
     }
 
     [Fact]
@@ -35,7 +47,7 @@ public sealed class GoldenTests
         foreach (GoldenCase golden in Cases.Where(golden => golden.MeanNll is not null))
         {
             using SequenceCache cache = Sequences.NewCache(runner);
-            Assert.InRange(MeanNll(runner, cache, golden.TokenIds), golden.MeanNll!.Value - 1e-3, golden.MeanNll.Value + 1e-3);
+            Assert.InRange(MeanNll(runner, cache, golden.TokenIds), golden.MeanNll!.Value - NllTolerance, golden.MeanNll.Value + NllTolerance);
         }
     }
 
@@ -55,7 +67,7 @@ public sealed class GoldenTests
         Assert.InRange(equal, 9, Cases.Length);
     }
 
-    private static double MeanNll(CpuModelRunner runner, SequenceCache cache, int[] tokenIds)
+    internal static double MeanNll(CpuModelRunner runner, SequenceCache cache, int[] tokenIds)
     {
         var batch = new StepBatch { WantsAllLogits = true };
         double sum = 0;

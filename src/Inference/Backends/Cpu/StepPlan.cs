@@ -133,6 +133,7 @@ internal sealed class StepPlan
 
     private void AddSegments(SequenceCache cache, int entry, ReadOnlySpan<int> tokenIds)
     {
+        cache.ReserveOpen();
         bool isFirst = true;
         bool seals = false;
         while (tokenIds.Length > 0)
