@@ -42,6 +42,15 @@ public sealed class CompressionTests
         Assert.False(await call.ResponseStream.MoveNext(Stop));
     }
 
+    [Fact(Timeout = 20_000)]
+    public async Task EmptyMessages_Encoded_Arrive()
+    {
+        await using var server = await TestServer.StartAsync(options => options.ResponseCompressionAlgorithm = "gzip");
+        var headers = new Metadata { { "grpc-internal-encoding-request", "gzip" } };
+        Assert.Equal(new EchoReply(), await server.Client().SayAsync(new EchoRequest(), headers, cancellationToken: Stop));
+        Assert.Equal(new EchoReply(), await server.Client().SayAsync(new EchoRequest(), cancellationToken: Stop));
+    }
+
     [Theory(Timeout = 20_000)]
     [InlineData("identity,gzip", Behaviour.Plain, true)]
     [InlineData("identity,gzip", Behaviour.NoCompress, false)]

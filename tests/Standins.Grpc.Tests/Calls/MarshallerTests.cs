@@ -36,6 +36,15 @@ public sealed class MarshallerTests
         },
         Read);
 
+    private static readonly Marshaller<Frame> Lying = new(
+        (frame, context) =>
+        {
+            context.SetPayloadLength(frame.Bytes.Length + 1);
+            context.GetBufferWriter().Write(frame.Bytes);
+            context.Complete();
+        },
+        Read);
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     public static TheoryData<string, int> Cases()
@@ -73,10 +82,12 @@ public sealed class MarshallerTests
         Assert.False(await call.ResponseStream.MoveNext(Stop));
     }
 
-    [Fact(Timeout = 20_000)]
-    public async Task Server_SerializerFailsHalfWay_NeverLooksWhole()
+    [Theory(Timeout = 20_000)]
+    [InlineData(nameof(Failing))]
+    [InlineData(nameof(Lying))]
+    public async Task Server_SerializerFailsHalfWay_NeverLooksWhole(string name)
     {
-        await using var server = await StartAsync(Arrays, Failing);
+        await using var server = await StartAsync(Arrays, name == nameof(Failing) ? Failing : Lying);
         using var call = server.Channel().CreateCallInvoker().AsyncDuplexStreamingCall(
             Method(Arrays, Arrays), null, new CallOptions(cancellationToken: Stop));
         await call.RequestStream.WriteAsync(new Frame(new byte[100]), Stop);

@@ -15,7 +15,10 @@ internal sealed class RequestFrame(ClientCall call)
     public void Fill<T>(T message, Action<T, SerializationContext> serializer, WriteOptions? writeOptions)
     {
         _plain.Fill(message, serializer, call.Channel.Options.MaxSendMessageSize);
-        _isPacked = call.Compression is not null && ((writeOptions?.Flags ?? default) & WriteFlags.NoCompress) == 0;
+
+        // Nothing packed is still nothing in .NET, which peers take for a truncated gzip stream.
+        _isPacked = call.Compression is not null && _plain.PayloadLength > 0
+            && ((writeOptions?.Flags ?? default) & WriteFlags.NoCompress) == 0;
         if (_isPacked)
         {
             _packed ??= new FrameBuffer();

@@ -32,6 +32,7 @@ internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings setti
         _completed = _direct = false;
         _announced = -1;
         _written = 0;
+        _buffer?.Reset();
         try
         {
             serializer(message, this);
@@ -66,7 +67,6 @@ internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings setti
         if (_compress || _announced < 0)
         {
             _buffer ??= new FrameBuffer();
-            _buffer.Reset();
             if (_announced > 0)
             {
                 _buffer.SetPayloadLength(_announced);
@@ -88,9 +88,8 @@ internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings setti
     {
         ArgumentNullException.ThrowIfNull(payload);
         CheckSize(payload.Length);
-        if (_compress)
+        if (_compress && payload.Length > 0)
         {
-            _packed ??= new FrameBuffer();
             PutCompressed(payload);
         }
         else
@@ -104,30 +103,16 @@ internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings setti
 
     public override void Complete()
     {
-        if (_direct)
+        var written = _direct ? _written : _buffer?.PayloadLength ?? 0;
+        if (_announced >= 0 && written != _announced)
         {
-            if (_written != _announced)
-            {
-                throw new InvalidOperationException($"The serializer announced {_announced} bytes and wrote {_written}.");
-            }
+            throw new InvalidOperationException($"The serializer announced {_announced} bytes and wrote {written}.");
         }
-        else if (_announced == 0 && !_compress)
+
+        if (!_direct)
         {
-            PutHeader(0);
-        }
-        else
-        {
-            _buffer ??= new FrameBuffer();
-            CheckSize(_buffer.PayloadLength);
-            if (_compress)
-            {
-                PutCompressed(_buffer.Payload.Span);
-            }
-            else
-            {
-                _buffer.Seal(isCompressed: false);
-                body.Write(_buffer.Frame.Span);
-            }
+            CheckSize(written);
+            PutBuffer(written);
         }
 
         _completed = true;
@@ -142,6 +127,24 @@ internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings setti
     public Memory<byte> GetMemory(int sizeHint = 0) => body.GetMemory(sizeHint);
 
     public Span<byte> GetSpan(int sizeHint = 0) => body.GetSpan(sizeHint);
+
+    private void PutBuffer(int written)
+    {
+        if (written == 0)
+        {
+            // Never compressed: nothing packed is still nothing in .NET, which peers take for a truncated gzip stream.
+            PutHeader(0);
+        }
+        else if (_compress)
+        {
+            PutCompressed(_buffer!.Payload.Span);
+        }
+        else
+        {
+            _buffer!.Seal(isCompressed: false);
+            body.Write(_buffer.Frame.Span);
+        }
+    }
 
     private void PutHeader(int payloadLength)
     {

@@ -17,7 +17,8 @@ internal sealed class FrameBuffer : SerializationContext, IBufferWriter<byte>
     /// <summary>Header and payload; valid until the next <see cref="Reset"/> or <see cref="Release"/>.</summary>
     public ReadOnlyMemory<byte> Frame => _array.AsMemory(0, _end);
 
-    public ReadOnlyMemory<byte> Payload => _array.AsMemory(WireNames.FrameHeaderSize, PayloadLength);
+    public ReadOnlyMemory<byte> Payload =>
+        PayloadLength == 0 ? default : _array.AsMemory(WireNames.FrameHeaderSize, PayloadLength);
 
     public void Reset()
     {
@@ -85,7 +86,7 @@ internal sealed class FrameBuffer : SerializationContext, IBufferWriter<byte>
     public void Advance(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _array.Length - _end);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Math.Max(0, _array.Length - _end));
         _end += count;
     }
 
