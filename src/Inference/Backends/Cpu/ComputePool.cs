@@ -82,8 +82,12 @@ internal sealed class ComputePool : IDisposable
     public void Dispose()
     {
         _stopping = true;
-        Interlocked.Add(ref _region.Value, 2);
-        _wake.Release(_helpers.Length);
+        if (_helpers.Length > 0)
+        {
+            Interlocked.Add(ref _region.Value, 2);
+            _wake.Release(_helpers.Length);
+        }
+
         foreach (Thread helper in _helpers)
         {
             helper.Join();
