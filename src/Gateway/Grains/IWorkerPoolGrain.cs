@@ -1,0 +1,29 @@
+using KvCluster.Gateway.Routing;
+
+namespace KvCluster.Gateway.Grains;
+
+/// <summary>The workers of one model and role, or the KvStore shards. Key: <c>model/role</c>, <c>/kvstore</c> for shards.</summary>
+public interface IWorkerPoolGrain : IGrainWithStringKey
+{
+    /// <summary>Adds a worker, in place of its earlier incarnation.</summary>
+    Task Join(WorkerInfo worker, ulong epoch);
+
+    /// <returns>False when the incarnation is no member: it has to register again.</returns>
+    Task<bool> Report(string workerId, ulong epoch, LoadReport load);
+
+    /// <summary>Takes a worker out; draining ones finish their work first.</summary>
+    Task<bool> Leave(string workerId, ulong epoch, bool draining);
+
+    /// <summary>A request lost this worker: it gets no work until its next report.</summary>
+    Task Suspect(string workerId, ulong epoch);
+
+    Task<bool> IsMember(string workerId, ulong epoch);
+
+    Task<WorkerState[]> Snapshot();
+
+    /// <summary>Chooses a worker and reserves a place on it; null when no member can take work now.</summary>
+    Task<Placement?> Acquire(PlacementQuery query);
+
+    /// <summary>Gives a reservation back; unknown ones are no error.</summary>
+    Task Release(long reservationId);
+}

@@ -1,0 +1,10 @@
+namespace KvCluster.Gateway.Routing;
+
+/// <summary>The pool that a worker belongs to.</summary>
+[GenerateSerializer]
+public enum WorkerRole
+{
+    Prefill = 1,
+    Decode = 2,
+    KvStore = 3,
+}
