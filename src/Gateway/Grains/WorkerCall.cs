@@ -1,0 +1,104 @@
+using Grpc.Core;
+using KvCluster.Gateway.Routing;
+
+namespace KvCluster.Gateway.Grains;
+
+/// <summary>
+/// The time that a request spends on one worker: its token is cancelled when the request is, when the worker leaves its pool,
+/// and when it gives no sign for too long. Disposing gives the placement back.
+/// </summary>
+internal sealed class WorkerCall : IAsyncDisposable
+{
+    private readonly RequestServices _services;
+    private readonly IWorkerPoolGrain _pool;
+    private readonly CancellationTokenSource _cancellation;
+    private readonly PrefixLease _lease;
+    private readonly Task _watch;
+    private long _signAt;
+    private string? _lossReason;
+
+    public WorkerCall(
+        RequestServices services, string poolKey, Placement placement, PrefixLease lease, CancellationToken cancellationToken)
+    {
+        _services = services;
+        _pool = services.Pool(poolKey);
+        _lease = lease;
+        Placement = placement;
+        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Token = _cancellation.Token;
+        _signAt = services.Time.GetTimestamp();
+        _watch = WatchAsync();
+    }
+
+    public Placement Placement { get; }
+
+    public CancellationToken Token { get; }
+
+    /// <summary>The worker gave a sign of life.</summary>
+    public void NoteSign() => _signAt = _services.Time.GetTimestamp();
+
+    /// <summary>The request needs this call no longer.</summary>
+    public bool IsEnded { get; private set; }
+
+    public void End()
+    {
+        IsEnded = true;
+        _cancellation.Cancel();
+    }
+
+    /// <summary>What went wrong, for logs and the client.</summary>
+    public string Describe(Exception e) => _lossReason ?? (e is RpcException rpc ? $"{rpc.StatusCode}: {rpc.Status.Detail}" : e.Message);
+
+    /// <summary>Whether the worker is lost, as opposed to one that refused this request.</summary>
+    public bool IsLoss(Exception e) => _lossReason is not null || e is not RpcException
+    {
+        StatusCode: StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.InvalidArgument
+            or StatusCode.NotFound or StatusCode.Unimplemented or StatusCode.Unknown,
+    };
+
+    /// <summary>Spares other requests a worker that this one lost.</summary>
+    public Task SuspectAsync() => _pool.Suspect(Placement.Worker.WorkerId, Placement.Epoch);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cancellation.CancelAsync();
+        await _watch;
+        _cancellation.Dispose();
+        await _pool.Release(Placement.ReservationId);
+    }
+
+    private async Task WatchAsync()
+    {
+        TimeSpan interval = TimeSpan.FromMilliseconds(_services.Options.HeartbeatIntervalMs);
+        TimeSpan stall = TimeSpan.FromMilliseconds(_services.Options.StallTimeoutMs);
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(interval, _services.Time, Token);
+                await _lease.RenewIfDueAsync(Token);
+                if (!await _pool.IsMember(Placement.Worker.WorkerId, Placement.Epoch))
+                {
+                    _lossReason = "left its pool: no heartbeat, or restarted";
+                }
+                else if (stall > TimeSpan.Zero && _services.Time.GetElapsedTime(_signAt) > stall)
+                {
+                    _lossReason = $"gave no sign for {stall.TotalSeconds:0} s";
+                }
+
+                if (_lossReason is not null)
+                {
+                    await _cancellation.CancelAsync();
+                }
+            }
+        }
+        catch (OperationCanceledException) when (Token.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (RpcException) when (Token.IsCancellationRequested)
+        {
+            return;
+        }
+    }
+}

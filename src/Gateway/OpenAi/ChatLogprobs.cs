@@ -1,0 +1,3 @@
+namespace KvCluster.Gateway.OpenAi;
+
+internal sealed record ChatLogprobs(ChatTokenLogprob[] Content);

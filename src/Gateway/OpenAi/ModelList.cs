@@ -1,0 +1,3 @@
+namespace KvCluster.Gateway.OpenAi;
+
+internal sealed record ModelList(string Object, ModelEntry[] Data);

@@ -1,0 +1,4 @@
+namespace KvCluster.Gateway.OpenAi;
+
+/// <summary>One prompt: text, or token ids.</summary>
+internal readonly record struct PromptInput(string? Text, int[]? TokenIds);

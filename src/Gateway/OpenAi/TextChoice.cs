@@ -1,0 +1,3 @@
+namespace KvCluster.Gateway.OpenAi;
+
+internal sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);
