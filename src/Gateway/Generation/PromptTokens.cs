@@ -1,6 +1,5 @@
 using KvCluster.Gateway.Admission;
 using KvCluster.Gateway.Models;
-using KvCluster.Inference.Tokenizers;
 using KvCluster.V1;
 
 namespace KvCluster.Gateway.Generation;

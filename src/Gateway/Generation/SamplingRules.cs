@@ -1,6 +1,5 @@
 using KvCluster.Gateway.Admission;
 using KvCluster.Inference.Sampling;
-using KvCluster.V1;
 
 namespace KvCluster.Gateway.Generation;
 

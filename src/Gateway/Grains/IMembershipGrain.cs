@@ -5,19 +5,19 @@ namespace KvCluster.Gateway.Grains;
 /// <summary>Who is in the cluster. One grain, key <see cref="Key"/>: it gives out epochs and knows which pool a worker is in.</summary>
 public interface IMembershipGrain : IGrainWithStringKey
 {
-    const string Key = "cluster";
+    public const string Key = "cluster";
 
     /// <returns>The worker's epoch, higher than any given out before.</returns>
-    Task<ulong> Register(WorkerInfo worker);
+    public Task<ulong> Register(WorkerInfo worker);
 
     /// <returns>False when the incarnation is unknown: it has to register again.</returns>
-    Task<bool> Heartbeat(string workerId, ulong epoch, LoadReport load);
+    public Task<bool> Heartbeat(string workerId, ulong epoch, LoadReport load);
 
-    Task Deregister(string workerId, ulong epoch, bool draining);
+    public Task Deregister(string workerId, ulong epoch, bool draining);
 
     /// <summary>Members of all pools, by pool and id.</summary>
-    Task<WorkerState[]> ListWorkers();
+    public Task<WorkerState[]> ListWorkers();
 
     /// <summary>When a worker of the model was first seen; null when none was.</summary>
-    Task<DateTimeOffset?> FirstSeen(string model);
+    public Task<DateTimeOffset?> FirstSeen(string model);
 }

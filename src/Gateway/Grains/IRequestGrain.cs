@@ -7,5 +7,5 @@ public interface IRequestGrain : IGrainWithStringKey
     /// Drives the request over the workers, whichever it takes. The last update has a finish; ending the enumeration early
     /// cancels the workers' calls and gives leases and reservations back.
     /// </summary>
-    IAsyncEnumerable<GenerateUpdate> Generate(GenerateCommand command, CancellationToken cancellationToken = default);
+    public IAsyncEnumerable<GenerateUpdate> Generate(GenerateCommand command, CancellationToken cancellationToken = default);
 }

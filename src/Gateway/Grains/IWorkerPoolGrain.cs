@@ -6,24 +6,24 @@ namespace KvCluster.Gateway.Grains;
 public interface IWorkerPoolGrain : IGrainWithStringKey
 {
     /// <summary>Adds a worker, in place of its earlier incarnation.</summary>
-    Task Join(WorkerInfo worker, ulong epoch);
+    public Task Join(WorkerInfo worker, ulong epoch);
 
     /// <returns>False when the incarnation is no member: it has to register again.</returns>
-    Task<bool> Report(string workerId, ulong epoch, LoadReport load);
+    public Task<bool> Report(string workerId, ulong epoch, LoadReport load);
 
     /// <summary>Takes a worker out; draining ones finish their work first.</summary>
-    Task<bool> Leave(string workerId, ulong epoch, bool draining);
+    public Task<bool> Leave(string workerId, ulong epoch, bool draining);
 
     /// <summary>A request lost this worker: it gets no work until its next report.</summary>
-    Task Suspect(string workerId, ulong epoch);
+    public Task Suspect(string workerId, ulong epoch);
 
-    Task<bool> IsMember(string workerId, ulong epoch);
+    public Task<bool> IsMember(string workerId, ulong epoch);
 
-    Task<WorkerState[]> Snapshot();
+    public Task<WorkerState[]> Snapshot();
 
     /// <summary>Chooses a worker and reserves a place on it; null when no member can take work now.</summary>
-    Task<Placement?> Acquire(PlacementQuery query);
+    public Task<Placement?> Acquire(PlacementQuery query);
 
     /// <summary>Gives a reservation back; unknown ones are no error.</summary>
-    Task Release(long reservationId);
+    public Task Release(long reservationId);
 }

@@ -5,23 +5,23 @@ namespace KvCluster.Gateway.Grains;
 /// <summary>Keys of pool grains: <c>model/role</c>; KvStore shards belong to no model.</summary>
 internal static class PoolKey
 {
-    public static readonly string KvStore = Of("", WorkerRole.KvStore);
+    public static readonly string KvStore = Of("", PoolRole.KvStore);
 
-    public static string Of(WorkerInfo worker) => Of(worker.Role == WorkerRole.KvStore ? "" : worker.Model, worker.Role);
+    public static string Of(WorkerInfo worker) => Of(worker.Role == PoolRole.KvStore ? "" : worker.Model, worker.Role);
 
-    public static string Of(string model, WorkerRole role) => role switch
+    public static string Of(string model, PoolRole role) => role switch
     {
-        WorkerRole.Prefill => $"{model}/prefill",
-        WorkerRole.Decode => $"{model}/decode",
-        WorkerRole.KvStore => $"{model}/kvstore",
+        PoolRole.Prefill => $"{model}/prefill",
+        PoolRole.Decode => $"{model}/decode",
+        PoolRole.KvStore => $"{model}/kvstore",
         _ => throw new ArgumentOutOfRangeException(nameof(role)),
     };
 
-    public static WorkerRole RoleOf(string key) => key[(key.LastIndexOf('/') + 1)..] switch
+    public static PoolRole RoleOf(string key) => key[(key.LastIndexOf('/') + 1)..] switch
     {
-        "prefill" => WorkerRole.Prefill,
-        "decode" => WorkerRole.Decode,
-        "kvstore" => WorkerRole.KvStore,
+        "prefill" => PoolRole.Prefill,
+        "decode" => PoolRole.Decode,
+        "kvstore" => PoolRole.KvStore,
         _ => throw new ArgumentException($"{key}: not a pool key; expected model/role.", nameof(key)),
     };
 }

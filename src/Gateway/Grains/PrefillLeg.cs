@@ -10,7 +10,7 @@ namespace KvCluster.Gateway.Grains;
 internal sealed class PrefillLeg(
     RequestServices services, GenerateCommand command, SequenceNames names, PrefixLease lease, PrefillHandover handover)
 {
-    private readonly string _poolKey = PoolKey.Of(command.Model, WorkerRole.Prefill);
+    private readonly string _poolKey = PoolKey.Of(command.Model, PoolRole.Prefill);
     private readonly List<string> _failedWorkerIds = [];
 
     /// <summary>Called for each event, before decode is told.</summary>

@@ -20,7 +20,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
     private static readonly TimeSpan AcquirePause = TimeSpan.FromMilliseconds(50);
 
     private readonly Sampling _sampling = Sampling.Parser.ParseFrom(command.Sampling);
-    private readonly string _decodePoolKey = PoolKey.Of(command.Model, WorkerRole.Decode);
+    private readonly string _decodePoolKey = PoolKey.Of(command.Model, PoolRole.Decode);
     private readonly RequestLedger _ledger = new(services.Time, command.PromptTokenIds.Length);
     private readonly List<int> _generated = [];
     private readonly List<string> _refusingWorkerIds = [];

@@ -8,7 +8,7 @@ internal sealed class WorkerPoolGrain(GatewayOptions options, TimeProvider time)
     private WorkerPool? _pool;
 
     private WorkerPool Pool => _pool ??= new WorkerPool(
-        PoolKey.RoleOf(this.GetPrimaryKeyString()) == WorkerRole.Decode ? new DecodeRoutingPolicy() : new PrefillRoutingPolicy(),
+        PoolKey.RoleOf(this.GetPrimaryKeyString()) == PoolRole.Decode ? new DecodeRoutingPolicy() : new PrefillRoutingPolicy(),
         TimeSpan.FromMilliseconds(options.HeartbeatIntervalMs),
         time);
 

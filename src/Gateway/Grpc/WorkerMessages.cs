@@ -1,7 +1,6 @@
 using Grpc.Core;
 using KvCluster.Gateway.Routing;
 using KvCluster.V1;
-using WorkerRole = KvCluster.Gateway.Routing.WorkerRole;
 
 namespace KvCluster.Gateway.Grpc;
 
@@ -21,7 +20,7 @@ internal static class WorkerMessages
         return new WorkerInfo
         {
             WorkerId = worker.WorkerId,
-            Role = (WorkerRole)worker.Role,
+            Role = (PoolRole)worker.Role,
             Address = worker.Address,
             Model = worker.Model,
             Identity = new KvIdentity(worker.ModelFingerprint, worker.CodecFingerprint),

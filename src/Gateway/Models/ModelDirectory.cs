@@ -11,8 +11,8 @@ internal sealed class ModelDirectory(ServedModel model, IGrainFactory grains)
     /// <returns>Null when no decode worker of the model takes work.</returns>
     public async Task<ModelOffer?> FindAsync()
     {
-        Task<WorkerState[]> prefill = Pool(PoolKey.Of(model.Name, WorkerRole.Prefill)).Snapshot();
-        Task<WorkerState[]> decode = Pool(PoolKey.Of(model.Name, WorkerRole.Decode)).Snapshot();
+        Task<WorkerState[]> prefill = Pool(PoolKey.Of(model.Name, PoolRole.Prefill)).Snapshot();
+        Task<WorkerState[]> decode = Pool(PoolKey.Of(model.Name, PoolRole.Decode)).Snapshot();
         ModelOffer? offer = OfferSelection.Select(model.Name, await prefill, await decode);
         return offer is null ? null : offer with { MaxContextTokens = Math.Min(offer.MaxContextTokens, model.MaxContextTokens) };
     }

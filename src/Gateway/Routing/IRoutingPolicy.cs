@@ -6,5 +6,5 @@ internal interface IRoutingPolicy
     /// <param name="candidates">The workers that may be chosen.</param>
     /// <param name="uncachedTokenCount">Prompt tokens that would have to be computed.</param>
     /// <returns>Index of the choice; -1 when there are no candidates.</returns>
-    int Choose(ReadOnlySpan<WorkerCandidate> candidates, int uncachedTokenCount);
+    public int Choose(ReadOnlySpan<WorkerCandidate> candidates, int uncachedTokenCount);
 }

@@ -6,7 +6,7 @@ public sealed record WorkerInfo
 {
     [Id(0)] public required string WorkerId { get; init; }
 
-    [Id(1)] public required WorkerRole Role { get; init; }
+    [Id(1)] public required PoolRole Role { get; init; }
 
     [Id(2)] public required string Address { get; init; }
 

@@ -2,7 +2,7 @@ namespace KvCluster.Gateway.Routing;
 
 /// <summary>The pool that a worker belongs to.</summary>
 [GenerateSerializer]
-public enum WorkerRole
+public enum PoolRole
 {
     Prefill = 1,
     Decode = 2,
