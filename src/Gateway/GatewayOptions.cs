@@ -1,7 +1,9 @@
+using KvCluster.ServiceDefaults.Options;
+
 namespace KvCluster.Gateway;
 
 /// <summary>Everything that can be set at the Gateway.</summary>
-public sealed class GatewayOptions
+public sealed class GatewayOptions : IValidatedOptions
 {
     /// <summary>Where the OpenAI API, health and metrics are served; port 0 takes a free one.</summary>
     public string HttpAddress { get; set; } = "http://0.0.0.0:8080";
@@ -50,4 +52,6 @@ public sealed class GatewayOptions
     /// Takes effect in builds on the published packages.
     /// </summary>
     public string? RedisConnection { get; set; }
+
+    public IEnumerable<string> Validate() => GatewayOptionsValidation.Validate(this);
 }

@@ -1,3 +1,5 @@
+using KvCluster.ServiceDefaults.Hosting;
+
 namespace KvCluster.Gateway;
 
 /// <summary>The limits of <see cref="GatewayOptions"/>.</summary>
@@ -15,17 +17,19 @@ internal static class GatewayOptionsValidation
             }
         }
 
-        Check(options.ModelFolder.Length > 0, "ModelFolder is not set; give a Hugging Face model folder.");
-        Check(options.LocalPrefillMaxTokens >= 0, $"LocalPrefillMaxTokens must be 0 or more, is {options.LocalPrefillMaxTokens}.");
-        Check(options.HeartbeatIntervalMs is >= 10 and <= 60_000, $"HeartbeatIntervalMs must be 10 to 60000, is {options.HeartbeatIntervalMs}.");
-        Check(options.MaxQueuedRequests >= 1, $"MaxQueuedRequests must be at least 1, is {options.MaxQueuedRequests}.");
-        Check(options.MaxChoices >= 1, $"MaxChoices must be at least 1, is {options.MaxChoices}.");
-        Check(options.MaxAttempts >= 1, $"MaxAttempts must be at least 1, is {options.MaxAttempts}.");
-        Check(options.TakeOverWaitMs >= 0, $"TakeOverWaitMs must be 0 or more, is {options.TakeOverWaitMs}.");
-        Check(options.StallTimeoutMs >= 0, $"StallTimeoutMs must be 0 or more, is {options.StallTimeoutMs}.");
-        Check(options.LeaseMs >= 1000, $"LeaseMs must be at least 1000, is {options.LeaseMs}.");
-        Check(options.MaxRequestBodyBytes >= 1024, $"MaxRequestBodyBytes must be at least 1024, is {options.MaxRequestBodyBytes}.");
-        Check(options.RetryAfterSeconds >= 1, $"RetryAfterSeconds must be at least 1, is {options.RetryAfterSeconds}.");
+        Check(ListenAddress.TryParse(options.HttpAddress, out _), $"HttpAddress '{options.HttpAddress}' is not {ListenAddress.Forms}");
+        Check(ListenAddress.TryParse(options.GrpcAddress, out _), $"GrpcAddress '{options.GrpcAddress}' is not {ListenAddress.Forms}");
+        Check(options.ModelFolder.Length > 0, "ModelFolder is not set; give a Hugging Face model folder");
+        Check(options.LocalPrefillMaxTokens >= 0, $"LocalPrefillMaxTokens must be 0 or more, is {options.LocalPrefillMaxTokens}");
+        Check(options.HeartbeatIntervalMs is >= 10 and <= 60_000, $"HeartbeatIntervalMs must be 10 to 60000, is {options.HeartbeatIntervalMs}");
+        Check(options.MaxQueuedRequests >= 1, $"MaxQueuedRequests must be at least 1, is {options.MaxQueuedRequests}");
+        Check(options.MaxChoices >= 1, $"MaxChoices must be at least 1, is {options.MaxChoices}");
+        Check(options.MaxAttempts >= 1, $"MaxAttempts must be at least 1, is {options.MaxAttempts}");
+        Check(options.TakeOverWaitMs >= 0, $"TakeOverWaitMs must be 0 or more, is {options.TakeOverWaitMs}");
+        Check(options.StallTimeoutMs >= 0, $"StallTimeoutMs must be 0 or more, is {options.StallTimeoutMs}");
+        Check(options.LeaseMs >= 1000, $"LeaseMs must be at least 1000, is {options.LeaseMs}");
+        Check(options.MaxRequestBodyBytes >= 1024, $"MaxRequestBodyBytes must be at least 1024, is {options.MaxRequestBodyBytes}");
+        Check(options.RetryAfterSeconds >= 1, $"RetryAfterSeconds must be at least 1, is {options.RetryAfterSeconds}");
         return errors;
     }
 }

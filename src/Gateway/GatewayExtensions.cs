@@ -1,0 +1,46 @@
+using KvCluster.Gateway.Admission;
+using KvCluster.Gateway.Generation;
+using KvCluster.Gateway.Grains;
+using KvCluster.Gateway.Grpc;
+using KvCluster.Gateway.Metrics;
+using KvCluster.Gateway.Models;
+using KvCluster.Gateway.OpenAi;
+using KvCluster.Gateway.Workers;
+using KvCluster.ServiceDefaults;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace KvCluster.Gateway;
+
+/// <summary>Composition of the Gateway.</summary>
+public static class GatewayExtensions
+{
+    /// <exception cref="Inference.Models.ModelLoadException">The model folder is missing or broken.</exception>
+    public static WebApplicationBuilder AddGateway(this WebApplicationBuilder builder, GatewayOptions options)
+    {
+        builder.AddSilo(options);
+        IServiceCollection services = builder.Services;
+        services.AddSingleton(options);
+        services.AddSingleton(ServedModel.Load(options));
+        services.TryAddSingleton<IWorkerClients, WorkerClients>();
+        services.AddSingleton<RequestServices>();
+        services.AddSingleton<ModelDirectory>();
+        services.AddSingleton<AdmissionGate>();
+        services.AddSingleton<GatewayMetrics>();
+        services.AddSingleton<GenerationService>();
+        services.AddSingleton<BodyTranslation>();
+        services.AddSingleton<Answering>();
+        services.AddHealthChecks().AddCheck<PoolReadiness>("pools", tags: ["ready"]);
+        return builder;
+    }
+
+    public static WebApplication MapGateway(this WebApplication app)
+    {
+        app.UseMiddleware<ErrorMiddleware>();
+        app.UseRouting();
+        app.MapServiceDefaults();
+        app.MapGrpcService<InferenceService>();
+        app.MapGrpcService<ClusterService>();
+        app.MapOpenAi();
+        return app;
+    }
+}
