@@ -31,7 +31,7 @@ public sealed class FaultTests
     public async Task Generate_PrefillDiesAfterFirstToken_DecodeGoesOn()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();
-        cluster.Prefill[0].Behavior.Fault = WorkerFault.Die;
+        cluster.Prefill[0].Behavior.Fault = WorkerFault.Break;
         cluster.Prefill[0].Behavior.FaultAfterTokens = 1;
         await AssertRightAsync(cluster);
         Assert.False(Assert.Single(cluster.Decode[0].Behavior.PrefillDones).Failed);
@@ -57,6 +57,8 @@ public sealed class FaultTests
     [InlineData(WorkerFaultName.Die, 0)]
     [InlineData(WorkerFaultName.Die, 1)]
     [InlineData(WorkerFaultName.Die, 17)]
+    [InlineData(WorkerFaultName.Break, 1)]
+    [InlineData(WorkerFaultName.Break, 17)]
     public async Task Generate_DecodeFails_AnotherTakesOverWithTheSameTokens(string fault, int afterTokens)
     {
         await using TestCluster cluster = await TestCluster.StartAsync(decode: 2);
@@ -65,11 +67,12 @@ public sealed class FaultTests
         await AssertRightAsync(cluster);
         DecodeStart second = Assert.Single(cluster.Decode[1].Behavior.Decodes);
         Assert.Equal(200, second.PromptTokenCount);
-        if (afterTokens > 0)
+        Assert.InRange(second.TokenIds.Count, 200, 201 + afterTokens);
+        Assert.Equal(second.TokenIds.Count / 64, second.BlockIds.Count);
+        if (fault == WorkerFaultName.Break)
         {
             Assert.True(second.LocalPrefill);
-            Assert.Equal((200 + 1 + afterTokens) / 64, second.BlockIds.Count);
-            Assert.InRange(second.TokenIds.Count, 200 + afterTokens, 201 + afterTokens);
+            Assert.Equal(201 + afterTokens, second.TokenIds.Count);
         }
     }
 
@@ -157,6 +160,7 @@ public sealed class FaultTests
     private static class WorkerFaultName
     {
         public const string Refuse = nameof(WorkerFault.Refuse);
+        public const string Break = nameof(WorkerFault.Break);
         public const string Die = nameof(WorkerFault.Die);
     }
 }

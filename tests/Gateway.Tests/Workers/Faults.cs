@@ -13,6 +13,8 @@ internal static class Faults
             case WorkerFault.Die:
                 context.GetHttpContext().Abort();
                 throw new RpcException(new Status(StatusCode.Unavailable, "dead"));
+            case WorkerFault.Break:
+                throw new RpcException(new Status(StatusCode.Internal, "broken"));
             case WorkerFault.Hang:
                 await Task.Delay(Timeout.Infinite, context.CancellationToken);
                 break;
