@@ -83,8 +83,7 @@ internal sealed class ReplyBuilder
                 reply.Logprobs.Add(update.Logprobs[i].ToMessage());
             }
 
-            // The token that ends an answer is not part of its text.
-            if (update.Finish != GenerateFinish.Stop || i < update.TokenIds.Length - 1)
+            if (!update.EndsWithStopToken || i < update.TokenIds.Length - 1)
             {
                 text.Append(_text.Push(update.TokenIds[i]));
             }

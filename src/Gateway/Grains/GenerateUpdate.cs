@@ -16,6 +16,9 @@ public sealed record GenerateUpdate
     /// <summary>Null: as before.</summary>
     [Id(3)] public RequestProgress? Progress { get; init; }
 
+    /// <summary>The last of the tokens is an end or stop token: it counts, but is not part of the text.</summary>
+    [Id(5)] public bool EndsWithStopToken { get; init; }
+
     /// <summary>Set with <see cref="GenerateFinish.Failed"/>.</summary>
     [Id(4)] public RequestError? Error { get; init; }
 }

@@ -218,13 +218,14 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
         PrefillFirstToken first = prefillEvent.FirstToken;
         _ledger.NoteFirstToken(first);
         _generated.Add(first.TokenId);
+        _earlyFinish = EndRule.AfterFirst(first.TokenId, _sampling, services.Model.EosTokenIds);
         Emit(new GenerateUpdate
         {
             TokenIds = [first.TokenId],
             Logprobs = first.Logprob is null ? [] : [TokenChances.Of(first.Logprob)],
             Progress = _ledger.Progress,
+            EndsWithStopToken = _earlyFinish == FinishReason.Stop,
         });
-        _earlyFinish = EndRule.AfterFirst(first.TokenId, _sampling, services.Model.EosTokenIds);
         if (_earlyFinish != FinishReason.Unspecified)
         {
             _decodeCall?.End();
@@ -247,6 +248,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
             {
                 TokenIds = [.. decodeEvent.Tokens.TokenIds],
                 Logprobs = [.. decodeEvent.Tokens.Logprobs.Select(TokenChances.Of)],
+                EndsWithStopToken = decodeEvent.Tokens.FinishReason == FinishReason.Stop,
             });
         }
     }

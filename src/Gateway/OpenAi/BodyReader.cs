@@ -42,9 +42,14 @@ internal static class BodyReader
 
             if (read.IsCompleted)
             {
-                T value = Parse(read.Buffer, type);
-                body.AdvanceTo(read.Buffer.End);
-                return value;
+                try
+                {
+                    return Parse(read.Buffer, type);
+                }
+                finally
+                {
+                    body.AdvanceTo(read.Buffer.End);
+                }
             }
 
             body.AdvanceTo(read.Buffer.Start, read.Buffer.End);

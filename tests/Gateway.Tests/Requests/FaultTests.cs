@@ -108,7 +108,7 @@ public sealed class FaultTests
     public async Task Generate_OnlyDecodeWorkerRestarts_GoesOnThere()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();
-        cluster.Decode[0].Behavior.Fault = WorkerFault.Die;
+        cluster.Decode[0].Behavior.Fault = WorkerFault.Break;
         cluster.Decode[0].Behavior.FaultAfterTokens = 4;
         using AsyncServerStreamingCall<GenerateReply> call = cluster.Client.Generate(
             TestCluster.Request(cluster.Prompt(), 30), cancellationToken: Timeouts.Token());

@@ -105,6 +105,20 @@ public sealed class GenerateTests
         await cluster.UntilAllReleasedAsync();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task Generate_StopToken_CountsButIsNotText(int place)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        cluster.Script.Answer = [.. "abcdef".SelectMany(c => cluster.Model.Tokenizer.Encode(c.ToString()))];
+        GenerateRequest request = TestCluster.Request(cluster.Prompt(), 100);
+        request.Sampling.StopTokenIds.Add(cluster.Script.Answer[place]);
+        List<GenerateReply> replies = await cluster.AllAsync(request);
+        Assert.Equal("abcdef"[..place], replies.Text());
+        Assert.Equal((FinishReason.Stop, place + 1), (replies[^1].FinishReason, replies[^1].Usage.CompletionTokens));
+    }
+
     [Fact]
     public async Task Generate_ClientCancels_EverythingIsGivenBack()
     {

@@ -93,7 +93,12 @@ internal sealed class TestDecodeService(WorkerBehavior behavior) : Decode.Decode
 
             int next = behavior.Script.Next(tokens, start.PromptTokenCount);
             tokens.Add(next);
-            var decoded = new DecodeTokens { FinishReason = tokens.Count == end ? FinishReason.Length : FinishReason.Unspecified };
+            var decoded = new DecodeTokens
+            {
+                FinishReason = start.Sampling.StopTokenIds.Contains(next) ? FinishReason.Stop
+                    : tokens.Count == end ? FinishReason.Length
+                    : FinishReason.Unspecified,
+            };
             decoded.TokenIds.Add(next);
             if (LogprobOf(next, start.Sampling) is { } logprob)
             {
@@ -101,6 +106,11 @@ internal sealed class TestDecodeService(WorkerBehavior behavior) : Decode.Decode
             }
 
             await responseStream.WriteAsync(new DecodeEvent { Tokens = decoded });
+            if (decoded.FinishReason != FinishReason.Unspecified)
+            {
+                return;
+            }
+
             await FaultAsync(++sentCount, context);
         }
     }
