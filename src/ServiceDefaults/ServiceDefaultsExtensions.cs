@@ -34,8 +34,9 @@ public static class ServiceDefaultsExtensions
             grpc.MaxReceiveMessageSize = GrpcChannels.MaxMessageSizeBytes;
             grpc.MaxSendMessageSize = GrpcChannels.MaxMessageSizeBytes;
         });
+        builder.Services.AddGrpcReflection();
         builder.Services
-            .AddHealthChecks()
+            .AddGrpcHealthChecks(health => health.Services.Map("", check => check.Tags.Contains(ReadyTag)))
             .AddCheck<ReadinessCheck>(ReadyTag, tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckPublisherOptions>(publisher =>
         {
@@ -59,6 +60,8 @@ public static class ServiceDefaultsExtensions
                 context.Response.WriteAsync(string.Join("; ", report.Entries.Values.Select(entry => entry.Description)) + "\n"),
         });
         app.MapGet("/metrics", WriteMetricsAsync);
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
         return app;
     }
 

@@ -30,8 +30,10 @@ public sealed class BadSlabTests
         await using TestStore store = await TestStore.StartAsync();
         BlockId id = TestSlabs.Id(1);
         using AsyncClientStreamingCall<Protocol.SlabFrame, PutReply> call = store.Client.Put();
-        await call.RequestStream.WriteAsync(Frame(id, 0, TestSlabs.Bytes(id, 0))).Soon();
-        await call.RequestStream.WriteAsync(BadFrame(kind, id)).Soon();
+        using Protocol.SlabFrame good = Frame(id, 0, TestSlabs.Bytes(id, 0));
+        using Protocol.SlabFrame bad = BadFrame(kind, id);
+        await call.RequestStream.WriteAsync(good).Soon();
+        await call.RequestStream.WriteAsync(bad).Soon();
 
         RpcException error = await TestStore.FailsAsync(call.ResponseAsync);
 
