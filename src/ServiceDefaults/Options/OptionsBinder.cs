@@ -43,13 +43,20 @@ public static class OptionsBinder
             }
             catch (InvalidOperationException)
             {
-                faults.Add($"{section}:{property.Name} must be a {property.PropertyType.Name}, not '{setting.Value}'");
+                faults.Add($"{section}:{property.Name} must be {Describe(property.PropertyType)}, not '{setting.Value}'");
             }
         }
 
         faults.AddRange(options.Validate().Select(fault => $"{section}:{fault}"));
         return faults.Count == 0 ? options : throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
     }
+
+    private static string Describe(Type type) =>
+        type == typeof(int) || type == typeof(long) ? "a whole number"
+        : type == typeof(TimeSpan) ? "a time like 00:00:30"
+        : type == typeof(bool) ? "true or false"
+        : type == typeof(double) ? "a number"
+        : $"a {type.Name}";
 
     internal static string Describe(OptionsValidationException error) => string.Join("; ", error.Failures);
 }
