@@ -111,6 +111,10 @@ internal abstract class ClientCall : IDisposable
     /// <summary>Cancels the call unless it has ended.</summary>
     public void Dispose() => End(new Status(StatusCode.Cancelled, "The call was disposed before it ended."), Metadata.Empty);
 
+    /// <summary>Whether a token can end the call that does not end it already.</summary>
+    public bool IsForeign(CancellationToken cancellationToken) =>
+        cancellationToken.CanBeCanceled && cancellationToken != Options.CancellationToken;
+
     /// <summary>What a pending operation throws after the call has ended.</summary>
     public Exception Failure()
     {

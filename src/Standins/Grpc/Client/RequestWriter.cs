@@ -82,7 +82,7 @@ internal sealed class RequestWriter<T> : IClientStreamWriter<T>
     private async Task SendAsync(T message, CancellationToken cancellationToken)
     {
         _frame.Fill(message, _serializer, WriteOptions);
-        using var cancelled = cancellationToken.CanBeCanceled
+        using var cancelled = _call.IsForeign(cancellationToken)
             ? cancellationToken.UnsafeRegister(static state => ((ClientCall)state!).Dispose(), _call)
             : default;
         try

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Wire;
 
@@ -20,6 +21,7 @@ internal sealed class ResponseFrames(Stream body, string? encoding, GrpcChannel 
     private FrameBuffer? _unpacked;
 
     /// <summary>Null at the end of the stream. Not to be called again while a call is pending.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<T?> ReadAsync<T>(Func<DeserializationContext, T> deserializer, CancellationToken cancellationToken)
         where T : class
     {
@@ -64,6 +66,7 @@ internal sealed class ResponseFrames(Stream body, string? encoding, GrpcChannel 
     }
 
     /// <summary>Receives until <paramref name="count"/> bytes are there; false when the stream ends before.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FillAsync(int count, CancellationToken cancellationToken)
     {
         while (_end - _start < count)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 
 namespace Grpc.Net.Client;
@@ -22,7 +23,7 @@ internal sealed class ResponseReader<T>(
             throw new InvalidOperationException("The message before this one is still being read; await each MoveNext before the next.");
         }
 
-        using var cancelled = cancellationToken.CanBeCanceled
+        using var cancelled = call.IsForeign(cancellationToken)
             ? cancellationToken.UnsafeRegister(static state => ((ClientCall)state!).Dispose(), call)
             : default;
         try
@@ -56,6 +57,7 @@ internal sealed class ResponseReader<T>(
         return task;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReadAsync()
     {
         ResponseFrames? frames = null;

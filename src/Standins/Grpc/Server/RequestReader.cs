@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Wire;
 
@@ -46,6 +47,7 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
     }
 
     /// <summary>Null at the end of the stream.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<T?> ReadAsync(CancellationToken cancellationToken)
     {
         if (cancellationToken.CanBeCanceled && cancellationToken != call.CancellationToken)
@@ -57,6 +59,7 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
         return await ReadCoreAsync(call.CancellationToken);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<T?> ReadCoreAsync(CancellationToken cancellationToken)
     {
         while (true)

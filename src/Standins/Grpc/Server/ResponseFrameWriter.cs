@@ -12,6 +12,8 @@ namespace Grpc.AspNetCore.Server;
 /// </summary>
 internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings settings) : SerializationContext, IBufferWriter<byte>
 {
+    private const int LargestChunk = 512 * 1024;
+
     private FrameBuffer? _buffer;
     private FrameBuffer? _packed;
     private bool _compress;
@@ -124,9 +126,12 @@ internal sealed class ResponseFrameWriter(PipeWriter body, ServiceSettings setti
         body.Advance(count);
     }
 
-    public Memory<byte> GetMemory(int sizeHint = 0) => body.GetMemory(sizeHint);
+    public Memory<byte> GetMemory(int sizeHint = 0) => body.GetMemory(Chunk(sizeHint));
 
-    public Span<byte> GetSpan(int sizeHint = 0) => body.GetSpan(sizeHint);
+    public Span<byte> GetSpan(int sizeHint = 0) => body.GetSpan(Chunk(sizeHint));
+
+    /// <summary>A pipe gives 4 KiB blocks unless asked for more; the announced length says how much will be needed.</summary>
+    private int Chunk(int sizeHint) => Math.Max(sizeHint, Math.Clamp(_announced - _written, 0, LargestChunk));
 
     private void PutBuffer(int written)
     {

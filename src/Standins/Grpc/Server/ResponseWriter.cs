@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 
 namespace Grpc.AspNetCore.Server;
@@ -33,6 +34,7 @@ internal sealed class ResponseWriter<T>(ServerCall call, Action<T, Serialization
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         // A flush that waits for the client's window must end with the call as well as with the caller's token.

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Grpc.Core;
 using Grpc.Wire;
 using Microsoft.AspNetCore.Http;
@@ -122,6 +123,7 @@ internal sealed class ServerCall : ServerCallContext, IServerCallContextFeature
     public void EndWrite() => _gate.Leave();
 
     /// <summary>Puts a message into the response without sending it off.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask PutAsync<T>(T message, Action<T, SerializationContext> serializer, CancellationToken cancellationToken)
     {
         if (!HttpContext.Response.HasStarted)
