@@ -38,6 +38,34 @@ public sealed unsafe class MatrixMultiplyTests
         }
     }
 
+    [Fact]
+    public void OnePanel_512BitVectors_SameBitsAs256()
+    {
+        const int Depth = 90;
+        var random = new Random(4);
+        float[] weights = [.. Enumerable.Range(0, Depth * 16).Select(_ => Truncate(random.NextSingle() - 0.5f, isBFloat16: true))];
+        using PackedMatrix matrix = Pack(weights, Depth, 16, isBFloat16: true);
+        float[] bias = [.. Enumerable.Range(0, 16).Select(_ => random.NextSingle())];
+        for (int rows = 1; rows <= 40; rows++)
+        {
+            float[] a = [.. Enumerable.Range(0, rows * Depth).Select(_ => random.NextSingle() - 0.5f)];
+            var narrow = new float[rows * 16];
+            var wide = new float[rows * 16];
+            fixed (float* pa = a, pn = narrow, pw = wide, pb = bias)
+            {
+                var first = new Tile((nint)pa, Depth, 16, 50, Resumes: false);
+                var second = new Tile((nint)(pa + 50), Depth, 16, Depth - 50, Resumes: true);
+                byte* rest = matrix.Panel(0) + (50 * matrix.RowSizeBytes);
+                RowTiles.OnePanel<BFloat16Panel>(first, rows, matrix.Panel(0), pn, null, uses512: false);
+                RowTiles.OnePanel<BFloat16Panel>(second, rows, rest, pn, pb, uses512: false);
+                RowTiles.OnePanel<BFloat16Panel>(first, rows, matrix.Panel(0), pw, null, uses512: true);
+                RowTiles.OnePanel<BFloat16Panel>(second, rows, rest, pw, pb, uses512: true);
+            }
+
+            Assert.Equal(narrow, wide);
+        }
+    }
+
     private static float Chain(ReadOnlySpan<float> row, float[] weights, int column, int columns)
     {
         float sum = 0;

@@ -32,4 +32,34 @@ internal static class RowCounts
     {
         public static int Count => 6;
     }
+
+    public readonly struct Seven : IRowCount
+    {
+        public static int Count => 7;
+    }
+
+    public readonly struct Eight : IRowCount
+    {
+        public static int Count => 8;
+    }
+
+    public readonly struct Nine : IRowCount
+    {
+        public static int Count => 9;
+    }
+
+    public readonly struct Ten : IRowCount
+    {
+        public static int Count => 10;
+    }
+
+    public readonly struct Eleven : IRowCount
+    {
+        public static int Count => 11;
+    }
+
+    public readonly struct Twelve : IRowCount
+    {
+        public static int Count => 12;
+    }
 }

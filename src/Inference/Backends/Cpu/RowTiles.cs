@@ -1,13 +1,21 @@
+using System.Runtime.Intrinsics;
+
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>Cuts rows into tiles of nearly equal height and picks the kernel for each.</summary>
 internal static unsafe class RowTiles
 {
-    /// <summary>Any number of rows times one panel.</summary>
+    /// <summary>Any number of rows times one panel, with the widest vectors of the hardware.</summary>
     public static void OnePanel<TPanel>(in Tile tile, int rowCount, byte* panel, float* c, float* bias)
+        where TPanel : struct, IPanelReader =>
+        OnePanel<TPanel>(tile, rowCount, panel, c, bias, Vector512.IsHardwareAccelerated);
+
+    /// <summary>The same with the choice of the caller, for tests.</summary>
+    public static void OnePanel<TPanel>(in Tile tile, int rowCount, byte* panel, float* c, float* bias, bool uses512)
         where TPanel : struct, IPanelReader
     {
-        int tileCount = (rowCount + TileKernel256.MaxRowCount - 1) / TileKernel256.MaxRowCount;
+        int maxHeight = uses512 && rowCount >= TileKernel512.MinRowCount ? TileKernel512.MaxRowCount : TileKernel256.MaxRowCount;
+        int tileCount = (rowCount + maxHeight - 1) / maxHeight;
         int height = rowCount / tileCount;
         int higherCount = rowCount % tileCount;
         Tile at = tile;
@@ -21,7 +29,13 @@ internal static unsafe class RowTiles
                 case 3: TileKernel256.OnePanel<TPanel, RowCounts.Three>(at, panel, c, bias); break;
                 case 4: TileKernel256.OnePanel<TPanel, RowCounts.Four>(at, panel, c, bias); break;
                 case 5: TileKernel256.OnePanel<TPanel, RowCounts.Five>(at, panel, c, bias); break;
-                default: TileKernel256.OnePanel<TPanel, RowCounts.Six>(at, panel, c, bias); break;
+                case 6: TileKernel256.OnePanel<TPanel, RowCounts.Six>(at, panel, c, bias); break;
+                case 7: TileKernel512.OnePanel<TPanel, RowCounts.Seven>(at, panel, c, bias); break;
+                case 8: TileKernel512.OnePanel<TPanel, RowCounts.Eight>(at, panel, c, bias); break;
+                case 9: TileKernel512.OnePanel<TPanel, RowCounts.Nine>(at, panel, c, bias); break;
+                case 10: TileKernel512.OnePanel<TPanel, RowCounts.Ten>(at, panel, c, bias); break;
+                case 11: TileKernel512.OnePanel<TPanel, RowCounts.Eleven>(at, panel, c, bias); break;
+                default: TileKernel512.OnePanel<TPanel, RowCounts.Twelve>(at, panel, c, bias); break;
             }
 
             at = at with { A = at.A + (rows * tile.RowStrideA * sizeof(float)) };
