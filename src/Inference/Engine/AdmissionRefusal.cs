@@ -1,0 +1,13 @@
+namespace KvCluster.Inference.Engine;
+
+/// <summary>Why a Sequence is turned away instead of waiting.</summary>
+public enum AdmissionRefusal
+{
+    None,
+
+    /// <summary>Needs more KV bytes than the whole budget.</summary>
+    NeverFits,
+
+    /// <summary>As many wait as may.</summary>
+    QueueFull,
+}

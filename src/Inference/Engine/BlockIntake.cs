@@ -1,0 +1,183 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Cache;
+
+namespace KvCluster.Inference.Engine;
+
+/// <summary>
+/// Collects the slabs of a Sequence's Blocks and Tail, in any order, until they can be appended to its cache: each as it was
+/// expected and of a structure that the codec reads, so nothing bad ever reaches attention. Not thread-safe. Owns the leases it has been given.
+/// </summary>
+public sealed class BlockIntake : IDisposable
+{
+    private readonly KvCodec _codec;
+    private readonly ulong _modelFingerprint;
+    private readonly SequenceBlocks _blocks;
+    private readonly KvBlock?[] _received;
+    private readonly SlabLease?[] _tail;
+    private readonly Dictionary<BlockId, int> _indexes;
+    private int _tailLayerCount;
+
+    /// <param name="codec">Reads the sealed Blocks.</param>
+    /// <param name="modelFingerprint">Of the model that made them.</param>
+    /// <param name="blocks">What is wanted.</param>
+    public BlockIntake(KvCodec codec, ulong modelFingerprint, SequenceBlocks blocks)
+    {
+        _codec = codec;
+        _modelFingerprint = modelFingerprint;
+        _blocks = blocks;
+        _received = new KvBlock?[blocks.BlockIds.Length];
+        _tail = new SlabLease?[codec.Geometry.LayerCount];
+        _indexes = new Dictionary<BlockId, int>(blocks.BlockIds.Length);
+        for (var i = 0; i < blocks.BlockIds.Length; i++)
+        {
+            _indexes[blocks.BlockIds[i]] = i;
+        }
+    }
+
+    /// <summary>Bytes of all slabs accepted, headers included.</summary>
+    public long ReceivedBytes { get; private set; }
+
+    public int RefusedSlabCount { get; private set; }
+
+    public bool HasTail => _tailLayerCount == _tail.Length;
+
+    /// <summary>Blocks complete from the first on, up to the first gap.</summary>
+    public int LeadingBlockCount
+    {
+        get
+        {
+            var count = 0;
+            while (count < _received.Length && _received[count] is { IsComplete: true })
+            {
+                count++;
+            }
+
+            return count;
+        }
+    }
+
+    public bool IsComplete => LeadingBlockCount == _received.Length && (_blocks.TailId is null || HasTail);
+
+    /// <summary>Tokens whose KV <see cref="MoveTo"/> would append.</summary>
+    public int LeadingTokenCount
+    {
+        get
+        {
+            var tailTokenCount = IsComplete ? _blocks.TailTokenIds.Length : 0;
+            return (LeadingBlockCount * KvGeometry.BlockTokenCount) + tailTokenCount;
+        }
+    }
+
+    /// <summary>What has not been received whole, in order; the Tail last.</summary>
+    public List<BlockId> Missing()
+    {
+        var missing = new List<BlockId>();
+        for (var i = 0; i < _received.Length; i++)
+        {
+            if (_received[i] is not { IsComplete: true })
+            {
+                missing.Add(_blocks.BlockIds[i]);
+            }
+        }
+
+        if (_blocks.TailId is { } tailId && !HasTail)
+        {
+            missing.Add(tailId);
+        }
+
+        return missing;
+    }
+
+    /// <summary>What the slabs of a wanted Block or Tail must say; block and layer are the reader's to add.</summary>
+    public SlabExpectation Expectation(BlockId blockId)
+    {
+        var isTail = blockId == _blocks.TailId;
+        var index = isTail ? _blocks.BlockIds.Length : _indexes[blockId];
+        return new SlabExpectation
+        {
+            ModelFingerprint = _modelFingerprint,
+            CodecFingerprint = isTail ? RawCodec.TailFingerprint(_codec.Geometry) : _codec.Fingerprint,
+            Geometry = _codec.Geometry,
+            FirstPosition = index * KvGeometry.BlockTokenCount,
+            TokenCount = isTail ? _blocks.TailTokenIds.Length : KvGeometry.BlockTokenCount,
+        };
+    }
+
+    /// <summary>Keeps a slab that met its <see cref="Expectation"/>; takes the lease in any case. One that is here already is no error.</summary>
+    /// <returns>Why the payload was refused after all; the Block should then be dropped where it came from.</returns>
+    public SlabError Add(in SlabHeader header, SlabLease slab)
+    {
+        var isTail = header.BlockId == _blocks.TailId;
+        var index = isTail ? -1 : _indexes[header.BlockId];
+        if (isTail ? _tail[header.Layer] is not null : _received[index]?.Slab(header.Layer) is not null)
+        {
+            slab.Dispose();
+            return SlabError.None;
+        }
+
+        if (!IsWellFormed(isTail, header, slab))
+        {
+            slab.Dispose();
+            RefusedSlabCount++;
+            return SlabError.MalformedPayload;
+        }
+
+        ReceivedBytes += slab.SizeBytes;
+        if (isTail)
+        {
+            _tail[header.Layer] = slab;
+            _tailLayerCount++;
+        }
+        else
+        {
+            var block = _received[index] ??= new KvBlock(header.BlockId, header.FirstPosition, _tail.Length);
+            block.SetSlab(header.Layer, slab);
+        }
+
+        return SlabError.None;
+    }
+
+    /// <summary>Counts a slab that failed its <see cref="Expectation"/>.</summary>
+    public void CountRefused() => RefusedSlabCount++;
+
+    /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache.</summary>
+    /// <param name="cache">Takes the Blocks over.</param>
+    /// <param name="maxTokenCount">Stops before a Block or Tail that would bring the cache over it.</param>
+    public void MoveTo(SequenceCache cache, int maxTokenCount)
+    {
+        var leading = LeadingBlockCount;
+        var takesTail = IsComplete && _blocks.TailId is not null && _blocks.TokenCount <= maxTokenCount;
+        for (var i = 0; i < leading && (i + 1) * KvGeometry.BlockTokenCount <= maxTokenCount; i++)
+        {
+            cache.AppendCachedBlock(_received[i]!, _blocks.BlockTokenIds(i));
+            _received[i] = null;
+        }
+
+        for (var layer = 0; layer < _tail.Length && takesTail; layer++)
+        {
+            cache.ImportTail(layer, _tail[layer]!.Span[Slab.HeaderSizeBytes..], _blocks.TailTokenIds);
+        }
+    }
+
+    public void Dispose()
+    {
+        for (var i = 0; i < _received.Length; i++)
+        {
+            _received[i]?.Dispose();
+            _received[i] = null;
+        }
+
+        for (var layer = 0; layer < _tail.Length; layer++)
+        {
+            _tail[layer]?.Dispose();
+            _tail[layer] = null;
+        }
+
+        _tailLayerCount = 0;
+    }
+
+    private bool IsWellFormed(bool isTail, in SlabHeader header, SlabLease slab) => isTail
+        ? header.PayloadSizeBytes == RawCodec.TailPayloadSizeBytes(_codec.Geometry, header.TokenCount)
+        : _codec.IsWellFormed(header.Layer, Slab.Payload(slab.Span, header));
+}

@@ -1,0 +1,26 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+
+namespace KvCluster.Inference.Engine;
+
+/// <summary>The most bytes of KV that Sequences of a model and codec can hold, slab headers included.</summary>
+public sealed class KvFootprint
+{
+    public KvFootprint(KvCodec codec)
+    {
+        var geometry = codec.Geometry;
+        OpenBlockBytes = (long)geometry.LayerCount * geometry.OpenLayerLength * sizeof(ushort);
+        for (var layer = 0; layer < geometry.LayerCount; layer++)
+        {
+            BlockBytes += Slab.HeaderSizeBytes + codec.MaxPayloadSizeBytes(layer);
+        }
+    }
+
+    /// <summary>All slabs of one sealed Block.</summary>
+    public long BlockBytes { get; }
+
+    /// <summary>The open block, which every Sequence has.</summary>
+    public long OpenBlockBytes { get; }
+
+    public long SequenceBytes(int tokenCount) => OpenBlockBytes + (tokenCount / KvGeometry.BlockTokenCount * BlockBytes);
+}

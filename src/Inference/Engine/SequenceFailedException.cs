@@ -1,0 +1,41 @@
+using KvCluster.Inference.Backends;
+using KvCluster.Inference.Sampling;
+
+namespace KvCluster.Inference.Engine;
+
+/// <summary>The engine could not go on with a Sequence. The message says why; others are not touched.</summary>
+public sealed class SequenceFailedException : Exception
+{
+    public SequenceFailedException()
+    {
+    }
+
+    public SequenceFailedException(string message)
+        : base(message)
+    {
+    }
+
+    public SequenceFailedException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    public static SequenceFailedException Of(StepFailure failure) => new(failure switch
+    {
+        StepFailure.InvalidTokenId => "A token id is not in the model's vocabulary.",
+        StepFailure.ContextExceeded => "The sequence is longer than the model's context.",
+        StepFailure.ForeignCache => "The KV cache is of another codec or shape than the model runner's.",
+        StepFailure.NonFiniteKeyValue => "K or V left the range of 16-bit floats: the model's weights are broken or do not suit this backend.",
+        StepFailure.NonFiniteLogits => "Logits are not finite: the model's weights are broken.",
+        _ => $"The forward pass failed: {failure}.",
+    });
+
+    public static SequenceFailedException Of(SampleStatus status) => new(status switch
+    {
+        SampleStatus.NoCandidate => "No token is possible: every logit is negative infinity.",
+        _ => "Logits are not finite: the model's weights are broken.",
+    });
+
+    public static SequenceFailedException Of(Exception stepError) =>
+        new($"The engine's step failed ({stepError.GetType().Name}: {stepError.Message}); see the worker's log.", stepError);
+}

@@ -1,0 +1,69 @@
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends;
+using KvCluster.Inference.Backends.Cpu;
+using KvCluster.Inference.Cache;
+using KvCluster.Inference.Models;
+
+namespace KvCluster.Inference.Engine;
+
+/// <summary>The model that a worker serves: its folder, the codec of its KV and what runs it.</summary>
+public sealed class WorkerModel : IDisposable
+{
+    private readonly ModelFolder _folder;
+
+    private WorkerModel(string name, ModelFolder folder, IModelRunner runner)
+    {
+        Name = name;
+        _folder = folder;
+        Runner = runner;
+        Footprint = new KvFootprint(runner.Codec);
+    }
+
+    /// <summary>Backends that <see cref="Load"/> knows.</summary>
+    public static IReadOnlyList<string> Backends { get; } = ["cpu"];
+
+    public string Name { get; }
+
+    public IModelRunner Runner { get; }
+
+    public KvCodec Codec => Runner.Codec;
+
+    public ulong Fingerprint => Runner.ModelFingerprint;
+
+    public KvFootprint Footprint { get; }
+
+    public int MaxContextTokens => Runner.Config.MaxPositionCount;
+
+    /// <param name="folder">Hugging Face folder.</param>
+    /// <param name="name">What clients call it; null or empty: <see cref="ModelName.Of"/> the folder.</param>
+    /// <param name="kvSpec">Codec of its KV blocks.</param>
+    /// <param name="backend">One of <see cref="Backends"/>.</param>
+    /// <exception cref="ModelLoadException">The folder can't be used.</exception>
+    /// <exception cref="CodecSpecException">The spec can't be used.</exception>
+    public static WorkerModel Load(string folder, string? name, string kvSpec, string backend)
+    {
+        if (backend != "cpu")
+        {
+            throw new ModelLoadException($"There is no backend '{backend}'; use one of: {string.Join(", ", Backends)}.");
+        }
+
+        var opened = ModelFolder.Open(folder);
+        try
+        {
+            var codec = CodecRegistry.Create(kvSpec, ModelKvGeometry.Of(opened.Config));
+            var runner = CpuModelRunner.Load(opened, codec);
+            return new WorkerModel(string.IsNullOrEmpty(name) ? ModelName.Of(folder) : name, opened, runner);
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Runner.Dispose();
+        _folder.Dispose();
+    }
+}
