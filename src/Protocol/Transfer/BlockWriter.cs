@@ -70,6 +70,27 @@ public sealed class BlockWriter : IAsyncDisposable
         return true;
     }
 
+    /// <summary><see cref="Enqueue"/> for callers that must not block a thread while the queue is full.</summary>
+    public async ValueTask<bool> EnqueueAsync(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient = false)
+    {
+        var frame = new SlabFrame(blockId, layer, layerCount, slab)
+        {
+            WorkerId = _workerId,
+            Epoch = _epoch,
+            Transient = transient,
+        };
+        while (!_queue.Writer.TryWrite(frame))
+        {
+            if (!await _queue.Writer.WaitToWriteAsync())
+            {
+                frame.Dispose();
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Sends what is queued, ends the call and returns what the store acknowledged.</summary>
     /// <exception cref="RpcException">The store refused a slab, or was lost.</exception>
     public Task<BlockWriteResult> CompleteAsync()
