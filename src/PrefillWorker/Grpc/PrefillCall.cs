@@ -1,0 +1,122 @@
+using Grpc.Core;
+using KvCluster.Compression.Blocks;
+using KvCluster.Inference.Cache;
+using KvCluster.Inference.Engine;
+using KvCluster.PrefillWorker.Engine;
+using KvCluster.V1;
+using KvCluster.Workers;
+
+namespace KvCluster.PrefillWorker.Grpc;
+
+/// <summary>
+/// One Prefill call: checks, waits for room, loads the cached prefix, and passes on what the engine makes while its slabs go to
+/// the KvStore.
+/// </summary>
+internal sealed class PrefillCall(
+    PrefillParts parts, PrefillRequest request, IServerStreamWriter<PrefillEvent> events, CancellationToken cancellationToken)
+{
+    private readonly long _arrivedAt = parts.Time.GetTimestamp();
+
+    /// <exception cref="RpcException">The call ends with its status.</exception>
+    public async Task RunAsync()
+    {
+        var plan = PrefillPlan.Read(request, parts.Model);
+        var epoch = parts.Store.Epoch ?? throw RequestErrors.NotRegistered();
+        using var queued = new QueuedTokens(parts.Load);
+        queued.Set(plan.Blocks.TokenCount - (plan.CachedBlockCount * KvGeometry.BlockTokenCount));
+        using var reservation = await AdmitAsync(plan);
+        using var outbox = new SlabOutbox(parts.Options.MaxUnsentBytes);
+        var cache = new SequenceCache(parts.Model.Codec, plan.Blocks.Root, parts.Model.Fingerprint, epoch, SlabPool.Shared);
+        int refusedSlabCount;
+        try
+        {
+            refusedSlabCount = await LoadPrefixAsync(plan, cache);
+        }
+        catch
+        {
+            cache.Dispose();
+            throw;
+        }
+
+        var sequence = new PrefillSequence(plan.RequestId, plan.Generation, cache, outbox, queued, sendsTail: plan.Blocks.TailId is not null);
+        sequence.CountQueued();
+        var sender = new SlabSender(outbox, parts.Store, epoch, parts.Model.Runner.Geometry.LayerCount, parts.Engine.Wake, parts.Log);
+        var sending = sender.RunAsync(plan.RequestId, cancellationToken);
+        try
+        {
+            await RunEngineAsync(sequence);
+        }
+        finally
+        {
+            outbox.Close();
+            await ((Task)sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        var sent = await sending;
+        parts.Metrics.RecordSent(sent.SlabCount, sent.Bytes);
+        var done = new PrefillDone { KvBytesSent = sent.Bytes, SlabsSent = sent.SlabCount, RefusedSlabs = refusedSlabCount };
+        await events.WriteAsync(new PrefillEvent { Done = done }, cancellationToken);
+    }
+
+    private async Task<KvReservation> AdmitAsync(PrefillPlan plan)
+    {
+        var bytes = parts.Model.Footprint.SequenceBytes(plan.Blocks.TokenCount);
+        var entered = parts.Admission.Enter(bytes, cancellationToken, out var refusal);
+        return entered is not null ? await entered
+            : throw (refusal == AdmissionRefusal.NeverFits
+                ? RequestErrors.NeverFits(bytes, parts.Admission.ByteBudget)
+                : RequestErrors.QueueFull(parts.Admission.WaitingCount));
+    }
+
+    /// <summary>Fills the cache with the good part of the cached prefix.</summary>
+    /// <returns>Slabs refused.</returns>
+    private async Task<int> LoadPrefixAsync(PrefillPlan plan, SequenceCache cache)
+    {
+        var prefixTokenCount = plan.CachedBlockCount * KvGeometry.BlockTokenCount;
+        var prefix = new SequenceBlocks(plan.Blocks.Root, plan.Blocks.TokenIds[..prefixTokenCount].ToArray(), hasTail: false);
+        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, prefix);
+        var fetch = new BlockFetch(intake, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
+        await fetch.ReadMissingAsync(TimeSpan.Zero, cancellationToken);
+        intake.MoveTo(cache, prefixTokenCount);
+        return intake.RefusedSlabCount;
+    }
+
+    private async Task RunEngineAsync(PrefillSequence sequence)
+    {
+        parts.Engine.Submit(sequence);
+        using (cancellationToken.UnsafeRegister(_ => parts.Engine.Cancel(sequence), null))
+        {
+            try
+            {
+                await WriteFirstTokenAsync(sequence, await sequence.Sampled);
+            }
+            catch (SequenceFailedException error)
+            {
+                throw RequestErrors.Failed(error);
+            }
+            finally
+            {
+                // Also when the caller is gone in the middle of a write: the KV is free before the call ends.
+                parts.Engine.Cancel(sequence);
+                await sequence.Released;
+            }
+        }
+    }
+
+    private async Task WriteFirstTokenAsync(PrefillSequence sequence, PrefillSample sample)
+    {
+        var queueTime = parts.Time.GetElapsedTime(_arrivedAt, sample.StartedAt);
+        var computeTime = parts.Time.GetElapsedTime(sample.StartedAt, sample.SampledAt);
+        parts.Metrics.RecordPrompt(queueTime, sample.ComputedTokenCount, sequence.CachedTokenCount);
+        var firstToken = new PrefillFirstToken
+        {
+            TokenId = sample.TokenId,
+            Logprob = sample.Logprob,
+            CachedTokens = sequence.CachedTokenCount,
+            ComputedTokens = sample.ComputedTokenCount,
+            QueueUs = (long)queueTime.TotalMicroseconds,
+            PrefillUs = (long)computeTime.TotalMicroseconds,
+        };
+        await events.WriteAsync(new PrefillEvent { FirstToken = firstToken }, cancellationToken);
+    }
+}

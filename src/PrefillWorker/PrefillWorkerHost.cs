@@ -1,0 +1,78 @@
+using KvCluster.Inference.Engine;
+using KvCluster.PrefillWorker.Engine;
+using KvCluster.PrefillWorker.Grpc;
+using KvCluster.ServiceDefaults;
+using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Membership;
+using KvCluster.V1;
+using KvCluster.Workers;
+
+namespace KvCluster.PrefillWorker;
+
+/// <summary>The prefill worker: gRPC service of prefill.proto, one engine, one model.</summary>
+public static class PrefillWorkerHost
+{
+    /// <summary>Builds the host; the caller starts it.</summary>
+    /// <exception cref="HostStartException">An option is wrong.</exception>
+    /// <exception cref="Inference.Models.ModelLoadException">The model can't be loaded.</exception>
+    /// <exception cref="Compression.Codecs.CodecSpecException">The kv spec can't be used.</exception>
+    public static WebApplication Create(PrefillWorkerOptions options) => Create(options, [], isEmbedded: true);
+
+    internal static WebApplication Create(PrefillWorkerOptions options, string[] args, bool isEmbedded)
+    {
+        WorkerOptions.ThrowIfInvalid(options, PrefillWorkerOptions.Section);
+        var builder = ServiceHost.CreateBuilder(args, isEmbedded: isEmbedded);
+        builder.ListenForGrpc(ListenAddress.Parse(options.ListenAddress));
+        if (options.HttpListenAddress.Length > 0)
+        {
+            builder.ListenForHttp(ListenAddress.Parse(options.HttpListenAddress));
+        }
+
+        builder.AddServiceDefaults("kvcluster-prefill");
+        builder.AddPrefillWorker(options);
+        var app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapPrefillWorker();
+        return app;
+    }
+
+    /// <summary>Loads the model and adds all that serves it.</summary>
+    public static WebApplicationBuilder AddPrefillWorker(this WebApplicationBuilder builder, PrefillWorkerOptions options)
+    {
+        var model = WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend);
+        var workerId = WorkerOptions.WorkerIdOf(options.WorkerId, "prefill");
+        var budgetBytes = WorkerOptions.KvBudgetBytesOf(options.KvBudgetBytes);
+        var services = builder.Services;
+        services.AddSingleton(options);
+        services.AddSingleton(_ => model);
+        services.AddSingleton(new KvAdmission(options.MaxSequences, options.MaxWaitingSequences, budgetBytes));
+        services.AddSingleton<LoadGauge>();
+        services.AddSingleton<PrefillMetrics>();
+        services.AddSingleton(provider => new KvStoreShards(provider.GetRequiredService<IClusterMembership>(), workerId));
+        services.AddSingleton(provider => new PrefillEngine(
+            provider.GetRequiredService<WorkerModel>().Runner,
+            options.KvChunkTokens,
+            provider.GetRequiredService<PrefillMetrics>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<PrefillEngine>>()));
+        services.AddSingleton<PrefillParts>();
+        services.AddSingleton<PrefillService>();
+        services.AddSingleton<IWorkerLoadSource, ReportedLoad>();
+        services.AddClusterMembership(_ => new MembershipOptions(
+            options.GatewayAddress,
+            options.AdvertisedAddress,
+            WorkerOptions.Describe(model, workerId, WorkerRole.Prefill, options.MaxSequences)));
+
+        // After membership: the Gateway hears of the drain before calls are refused.
+        services.AddSingleton<CallDrain>();
+        services.AddSingleton<IDrainable>(provider => provider.GetRequiredService<CallDrain>());
+        return builder;
+    }
+
+    public static WebApplication MapPrefillWorker(this WebApplication app)
+    {
+        app.MapGrpcService<PrefillService>();
+        app.Services.GetRequiredService<PrefillMetrics>().Observe(app.Services.GetRequiredService<LoadGauge>());
+        return app;
+    }
+}

@@ -1,0 +1,13 @@
+using Grpc.Core;
+using KvCluster.Compression.Blocks;
+
+namespace KvCluster.Workers;
+
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Warning, "{RequestId}: layer {Layer} of block {BlockId} was refused and is computed again: {Reason}")]
+    public static partial void SlabRefused(this ILogger log, string requestId, BlockId blockId, int layer, string reason);
+
+    [LoggerMessage(101, LogLevel.Warning, "{RequestId}: reading blocks from {Address} failed, what is missing is computed: {Status} {Detail}")]
+    public static partial void ReadFailed(this ILogger log, string requestId, string address, StatusCode status, string detail);
+}

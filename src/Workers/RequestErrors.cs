@@ -1,0 +1,28 @@
+using Grpc.Core;
+
+namespace KvCluster.Workers;
+
+/// <summary>What workers answer to requests that they can't serve.</summary>
+internal static class RequestErrors
+{
+    public static RpcException Invalid(string field, string problem) =>
+        new(new Status(StatusCode.InvalidArgument, $"{field}: {problem}"));
+
+    public static RpcException Mismatch(string field, ulong given, ulong served) => new(new Status(
+        StatusCode.FailedPrecondition,
+        $"{field}: this worker serves {served:x16}, not {given:x16}; the Gateway and its workers must use the same model and kv spec"));
+
+    public static RpcException NeverFits(long bytes, long budgetBytes) => new(new Status(
+        StatusCode.ResourceExhausted,
+        $"The sequence needs {bytes} bytes of KV, over this worker's whole budget of {budgetBytes}; ask for fewer max_tokens or raise KvBudgetBytes"));
+
+    public static RpcException QueueFull(int waitingCount) => new(new Status(
+        StatusCode.ResourceExhausted, $"{waitingCount} sequences wait at this worker already; try later or add workers"));
+
+    public static RpcException Draining() => new(new Status(StatusCode.Unavailable, "This worker is shutting down"));
+
+    public static RpcException NotRegistered() => new(new Status(
+        StatusCode.Unavailable, "This worker has not registered with the Gateway yet, so it knows no KvStore"));
+
+    public static RpcException Failed(Exception error) => new(new Status(StatusCode.Internal, error.Message, error));
+}

@@ -1,0 +1,56 @@
+using KvCluster.Inference.Engine;
+using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Options;
+using KvCluster.V1;
+
+namespace KvCluster.Workers;
+
+/// <summary>What the options of both workers mean.</summary>
+internal static class WorkerOptions
+{
+    /// <summary>
+    /// Settings of appsettings.json, <c>KVCLUSTER_</c> variables and the command line, later ones first; each may be written with or
+    /// without the section: <c>--ModelFolder DIR</c> or <c>--PrefillWorker:ModelFolder DIR</c>.
+    /// </summary>
+    /// <exception cref="HostStartException">One line with every fault.</exception>
+    public static TOptions Bind<TOptions>(string[] args, string section)
+        where TOptions : class, IValidatedOptions, new()
+    {
+        var configuration = ServiceHost.CreateBuilder(args).Configuration;
+        var names = typeof(TOptions).GetProperties().Where(property => property.SetMethod is { IsPublic: true }).Select(property => property.Name);
+        configuration.AddInMemoryCollection(names
+            .Where(name => configuration[name] is not null)
+            .Select(name => new KeyValuePair<string, string?>($"{section}:{name}", configuration[name]))
+            .ToList());
+        return OptionsBinder.Bind<TOptions>(configuration, section);
+    }
+
+    /// <exception cref="HostStartException">One line with every fault.</exception>
+    public static void ThrowIfInvalid(IValidatedOptions options, string section)
+    {
+        string[] faults = [.. options.Validate().Select(fault => $"{section}:{fault}")];
+        if (faults.Length > 0)
+        {
+            throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
+        }
+    }
+
+    public static string WorkerIdOf(string configured, string role) =>
+        configured.Length > 0 ? configured : $"{role}-{Environment.MachineName}";
+
+    /// <summary>0 means a quarter of the memory that the process may use.</summary>
+    public static long KvBudgetBytesOf(long configured) =>
+        configured > 0 ? configured : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+
+    public static WorkerDescription Describe(WorkerModel model, string workerId, WorkerRole role, int maxSequences) => new()
+    {
+        WorkerId = workerId,
+        Role = role,
+        Model = model.Name,
+        ModelFingerprint = model.Fingerprint,
+        KvSpec = model.Codec.Spec,
+        CodecFingerprint = model.Codec.Fingerprint,
+        MaxContextTokens = model.MaxContextTokens,
+        MaxSequences = maxSequences,
+    };
+}
