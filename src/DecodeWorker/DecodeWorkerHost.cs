@@ -1,0 +1,85 @@
+using KvCluster.DecodeWorker.Engine;
+using KvCluster.DecodeWorker.Grpc;
+using KvCluster.Inference.Engine;
+using KvCluster.ServiceDefaults;
+using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Membership;
+using KvCluster.V1;
+using KvCluster.Workers;
+
+namespace KvCluster.DecodeWorker;
+
+/// <summary>The decode worker: gRPC service of decode.proto, one engine, one model.</summary>
+public static class DecodeWorkerHost
+{
+    /// <summary>Builds the host; the caller starts it.</summary>
+    /// <exception cref="HostStartException">An option is wrong.</exception>
+    /// <exception cref="Inference.Models.ModelLoadException">The model can't be loaded.</exception>
+    /// <exception cref="Compression.Codecs.CodecSpecException">The kv spec can't be used.</exception>
+    public static WebApplication Create(DecodeWorkerOptions options) => Create(options, [], isEmbedded: true);
+
+    internal static WebApplication Create(DecodeWorkerOptions options, string[] args, bool isEmbedded)
+    {
+        WorkerOptions.ThrowIfInvalid(options, DecodeWorkerOptions.Section);
+        var builder = ServiceHost.CreateBuilder(args, isEmbedded: isEmbedded);
+        builder.ListenForGrpc(ListenAddress.Parse(options.ListenAddress));
+        if (options.HttpListenAddress.Length > 0)
+        {
+            builder.ListenForHttp(ListenAddress.Parse(options.HttpListenAddress));
+        }
+
+        builder.AddServiceDefaults("kvcluster-decode");
+        builder.AddDecodeWorker(options);
+        var app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapDecodeWorker();
+        return app;
+    }
+
+    /// <summary>Loads the model and adds all that serves it.</summary>
+    public static WebApplicationBuilder AddDecodeWorker(this WebApplicationBuilder builder, DecodeWorkerOptions options)
+    {
+        var model = WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend);
+        var workerId = WorkerOptions.WorkerIdOf(options.WorkerId, "decode");
+        var budgetBytes = WorkerOptions.KvBudgetBytesOf(options.KvBudgetBytes);
+        var services = builder.Services;
+        services.AddSingleton(options);
+        services.AddSingleton(_ => model);
+        services.AddSingleton(new KvAdmission(options.MaxSequences, options.MaxWaitingSequences, budgetBytes));
+        services.AddSingleton<LoadGauge>();
+        services.AddSingleton<DecodeMetrics>();
+        services.AddSingleton(provider => new KvStoreShards(provider.GetRequiredService<IClusterMembership>(), workerId));
+        services.AddSingleton(provider => new WriteBehind(
+            provider.GetRequiredService<KvStoreShards>(),
+            options.MaxUnsentBytes,
+            provider.GetRequiredService<DecodeMetrics>(),
+            provider.GetRequiredService<ILogger<WriteBehind>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<WriteBehind>());
+        services.AddSingleton(provider => new DecodeEngine(
+            provider.GetRequiredService<WorkerModel>().Runner,
+            provider.GetRequiredService<WriteBehind>(),
+            options.LocalPrefillChunkTokens,
+            provider.GetRequiredService<DecodeMetrics>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<DecodeEngine>>()));
+        services.AddSingleton<DecodeParts>();
+        services.AddSingleton<DecodeService>();
+        services.AddSingleton<IWorkerLoadSource, ReportedLoad>();
+        services.AddClusterMembership(_ => new MembershipOptions(
+            options.GatewayAddress,
+            options.AdvertisedAddress,
+            WorkerOptions.Describe(model, workerId, WorkerRole.Decode, options.MaxSequences)));
+
+        // After membership: the Gateway hears of the drain before calls are refused.
+        services.AddSingleton<CallDrain>();
+        services.AddSingleton<IDrainable>(provider => provider.GetRequiredService<CallDrain>());
+        return builder;
+    }
+
+    public static WebApplication MapDecodeWorker(this WebApplication app)
+    {
+        app.MapGrpcService<DecodeService>();
+        app.Services.GetRequiredService<DecodeMetrics>().Observe(app.Services.GetRequiredService<LoadGauge>());
+        return app;
+    }
+}

@@ -1,0 +1,127 @@
+using KvCluster.Inference.Engine;
+using KvCluster.ServiceDefaults.Options;
+
+namespace KvCluster.DecodeWorker;
+
+/// <summary>Everything that can be set at a decode worker.</summary>
+public sealed class DecodeWorkerOptions : IValidatedOptions
+{
+    public const string Section = "DecodeWorker";
+
+    /// <summary>Where gRPC is served; port 0 takes a free one.</summary>
+    public string ListenAddress { get; set; } = "http://0.0.0.0:8084";
+
+    /// <summary>Where <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c> are served over HTTP/1.1. Empty: not at all.</summary>
+    public string HttpListenAddress { get; set; } = "";
+
+    /// <summary>Where others reach this worker. Empty: the address it listens on.</summary>
+    public string AdvertisedAddress { get; set; } = "";
+
+    /// <summary>The Gateway's gRPC endpoint.</summary>
+    public string GatewayAddress { get; set; } = "http://127.0.0.1:8081";
+
+    /// <summary>Unique and stable over restarts, e.g. the pod name. Empty: <c>decode-</c> and the machine's name.</summary>
+    public string WorkerId { get; set; } = "";
+
+    /// <summary>Hugging Face folder of the model.</summary>
+    public string ModelFolder { get; set; } = "";
+
+    /// <summary>What clients call the model. Empty: the folder's name, or its parent's when the folder is called <c>model</c>.</summary>
+    public string ModelName { get; set; } = "";
+
+    /// <summary>Codec of the KV blocks; the same on all workers of a model.</summary>
+    public string KvSpec { get; set; } = "int4";
+
+    /// <summary>What runs the model: <c>cpu</c>.</summary>
+    public string Backend { get; set; } = "cpu";
+
+    /// <summary>
+    /// Most tokens of prompts that are computed here, in one step; bounds how long the other Sequences wait for their next token.
+    /// Never changes a result.
+    /// </summary>
+    public int LocalPrefillChunkTokens { get; set; } = 128;
+
+    /// <summary>Most Sequences in work at once.</summary>
+    public int MaxSequences { get; set; } = 64;
+
+    /// <summary>Most Sequences that wait for their place; more end with RESOURCE_EXHAUSTED.</summary>
+    public int MaxWaitingSequences { get; set; } = 1024;
+
+    /// <summary>Most KV bytes of Sequences in work. 0: a quarter of the memory that the process may use.</summary>
+    public long KvBudgetBytes { get; set; }
+
+    /// <summary>A Sequence whose reader is this many tokens behind is paused until it catches up.</summary>
+    public int MaxBufferedTokens { get; set; } = 64;
+
+    /// <summary>Most bytes of Blocks that filled here and wait to be sent to the KvStore; more are left out.</summary>
+    public long MaxUnsentBytes { get; set; } = 64L << 20;
+
+    /// <summary>How long a prompt's next slab may take while prefill runs elsewhere, milliseconds.</summary>
+    public int PrefillTimeoutMs { get; set; } = 600_000;
+
+    /// <summary>When prefill has ended and no slab arrives for this long, what is missing is computed here, milliseconds.</summary>
+    public int HandOverQuietMs { get; set; } = 200;
+
+    public IEnumerable<string> Validate()
+    {
+        if (!ServiceDefaults.Hosting.ListenAddress.TryParse(ListenAddress, out _))
+        {
+            yield return $"{nameof(ListenAddress)} '{ListenAddress}' is not an address; write {ServiceDefaults.Hosting.ListenAddress.Forms}";
+        }
+
+        if (HttpListenAddress.Length > 0 && !ServiceDefaults.Hosting.ListenAddress.TryParse(HttpListenAddress, out _))
+        {
+            yield return $"{nameof(HttpListenAddress)} '{HttpListenAddress}' is not an address; write {ServiceDefaults.Hosting.ListenAddress.Forms}";
+        }
+
+        if (ModelFolder.Length == 0)
+        {
+            yield return $"{nameof(ModelFolder)} is not set; give a Hugging Face model folder";
+        }
+
+        if (!WorkerModel.Backends.Contains(Backend))
+        {
+            yield return $"{nameof(Backend)} must be one of {string.Join(", ", WorkerModel.Backends)}, not '{Backend}'";
+        }
+
+        if (LocalPrefillChunkTokens < 2)
+        {
+            yield return $"{nameof(LocalPrefillChunkTokens)} must be at least 2, not {LocalPrefillChunkTokens}";
+        }
+
+        if (MaxSequences < 1)
+        {
+            yield return $"{nameof(MaxSequences)} must be at least 1, not {MaxSequences}";
+        }
+
+        if (MaxWaitingSequences < 0)
+        {
+            yield return $"{nameof(MaxWaitingSequences)} must not be negative, is {MaxWaitingSequences}";
+        }
+
+        if (KvBudgetBytes < 0)
+        {
+            yield return $"{nameof(KvBudgetBytes)} must not be negative, is {KvBudgetBytes}";
+        }
+
+        if (MaxUnsentBytes < 1)
+        {
+            yield return $"{nameof(MaxUnsentBytes)} must be at least 1, not {MaxUnsentBytes}";
+        }
+
+        if (MaxBufferedTokens < 1)
+        {
+            yield return $"{nameof(MaxBufferedTokens)} must be at least 1, not {MaxBufferedTokens}";
+        }
+
+        if (PrefillTimeoutMs < 1)
+        {
+            yield return $"{nameof(PrefillTimeoutMs)} must be at least 1, not {PrefillTimeoutMs}";
+        }
+
+        if (HandOverQuietMs < 1)
+        {
+            yield return $"{nameof(HandOverQuietMs)} must be at least 1, not {HandOverQuietMs}";
+        }
+    }
+}
