@@ -56,6 +56,14 @@ public sealed class MemoryTierModelTests
         {
             switch (op.Kind)
             {
+                case < 20:
+                    // Whole blocks fill the budget, so that the order of eviction matters.
+                    for (int layer = 0; layer < TestSlabs.LayerCount; layer++)
+                    {
+                        Add(op.Detail % PutCount, TestSlabs.Id(op.Block), layer, (op.Detail / 64) % 9 == 0);
+                    }
+
+                    break;
                 case < 45:
                     Add(op.Detail % PutCount, TestSlabs.Id(op.Block), (op.Detail / 8) % TestSlabs.LayerCount, (op.Detail / 64) % 5 == 0);
                     break;
@@ -201,7 +209,7 @@ public sealed class MemoryTierModelTests
         private void Lookup(int firstBlock, int detail)
         {
             BlockId[] ids = [.. Enumerable.Range(firstBlock, 1 + (detail % 3)).Select(block => TestSlabs.Id(block % BlockCount)).Distinct()];
-            TimeSpan leaseTime = TimeSpan.FromSeconds(detail / 4 % 6);
+            TimeSpan leaseTime = TimeSpan.FromSeconds(detail / 4 % 2 == 0 ? 0 : 1 + (detail / 8 % 5));
             int held = Tier.Lookup(ids, leaseTime, out string leaseId);
             (int modelHeld, bool isLeased) = _model.Lookup(ids, leaseTime, leaseId);
             Assert.Equal((modelHeld, isLeased), (held, leaseId.Length > 0));

@@ -81,7 +81,10 @@ public static class ServiceHost
         }
     }
 
-    /// <summary>Runs a host until it is told to stop; a start that fails is one line on the error stream.</summary>
+    /// <summary>
+    /// Runs a host until it is told to stop. Prints <c>ready</c> and its addresses when it serves; a start that fails is one line on the
+    /// error stream.
+    /// </summary>
     /// <returns>The process's exit code.</returns>
     public static async Task<int> RunAsync(Func<WebApplication> build)
     {
@@ -89,6 +92,7 @@ public static class ServiceHost
         {
             await using WebApplication app = build();
             await StartAsync(app);
+            await Console.Out.WriteLineAsync($"ready {string.Join(' ', Addresses(app.Services))}");
             await app.WaitForShutdownAsync();
             return 0;
         }
