@@ -7,6 +7,7 @@ using KvCluster.Gateway.Models;
 using KvCluster.Gateway.OpenAi;
 using KvCluster.Gateway.Workers;
 using KvCluster.ServiceDefaults;
+using KvCluster.ServiceDefaults.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace KvCluster.Gateway;
@@ -25,6 +26,7 @@ public static class GatewayExtensions
         services.AddSingleton<RequestServices>();
         services.AddSingleton<ModelDirectory>();
         services.AddSingleton<AdmissionGate>();
+        services.AddSingleton<IDrainable>(provider => provider.GetRequiredService<AdmissionGate>());
         services.AddSingleton<GatewayMetrics>();
         services.AddSingleton<GenerationService>();
         services.AddSingleton<BodyTranslation>();

@@ -22,8 +22,10 @@ public static class GatewayHost
     /// <exception cref="Inference.Models.ModelLoadException">The model folder is missing or broken.</exception>
     public static WebApplication Create(string[] args)
     {
+        string[] names = [.. typeof(GatewayOptions).GetProperties().Select(property => property.Name)];
+        CheckArguments(args, names);
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(args);
-        foreach (string name in typeof(GatewayOptions).GetProperties().Select(property => property.Name))
+        foreach (string name in names)
         {
             if (builder.Configuration[name] is { } value)
             {
@@ -55,9 +57,26 @@ public static class GatewayHost
         return Build(builder, options);
     }
 
+    /// <summary>Misspelt settings would otherwise be ignored; those with a colon are of other sections.</summary>
+    private static void CheckArguments(string[] args, string[] names)
+    {
+        foreach (string arg in args.Where(arg => arg.StartsWith("--", StringComparison.Ordinal)))
+        {
+            string name = arg[2..].Split('=')[0];
+            if (!name.Contains(':') && !names.Contains(name, StringComparer.OrdinalIgnoreCase))
+            {
+                throw new HostStartException(
+                    $"--{name} is not a setting; there are {string.Join(", ", names)}", HostStartException.BadSettings);
+            }
+        }
+    }
+
     private static WebApplication Build(WebApplicationBuilder builder, GatewayOptions options)
     {
         builder.AddServiceDefaults("kvcluster-gateway");
+
+        // Not ready is a state, asked for every few seconds, not an event.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.ListenForHttp(ListenAddress.Parse(options.HttpAddress));
         builder.ListenForGrpc(ListenAddress.Parse(options.GrpcAddress));
         builder.AddGateway(options);

@@ -27,7 +27,9 @@ internal sealed class GenerationService(
     {
         using RequestMeter meter = metrics.Start(models.Model.Name, time);
         using AdmissionTicket ticket = gate.TryEnter()
-            ?? throw meter.Fail(RequestError.Overloaded($"{gate.QueuedCount} requests wait already; try again later"));
+            ?? throw meter.Fail(gate.IsClosed
+                ? RequestError.Unavailable("this Gateway is stopping; try again, another one will answer")
+                : RequestError.Overloaded($"{gate.QueuedCount} requests wait already; try again later"));
         (GenerateCommand command, Sampling sampling) = await PrepareAsync(request, meter);
         var builder = new ReplyBuilder(command, sampling, models.Model, time, meter.ArrivedAt);
         IRequestGrain grain = grains.GetGrain<IRequestGrain>(command.RequestId);

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Google.Protobuf;
+using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.Gateway.Admission;
 using KvCluster.Gateway.Routing;
@@ -44,7 +45,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
                 Progress = _ledger.Progress,
             });
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (cancellationToken.IsCancellationRequested && e is OperationCanceledException or RpcException)
         {
             output.TryComplete();
         }

@@ -187,7 +187,7 @@ public sealed class CompletionTests
         using var request = new HttpRequestMessage(HttpMethod.Post, Chat) { Content = new StringContent(body.ToJsonString()) };
         using HttpResponseMessage response = await cluster.Http.SendAsync(
             request, HttpCompletionOption.ResponseHeadersRead, cancellation.Token);
-        Assert.True(cluster.Decode[0].Behavior.ActiveCallCount > 0);
+        await Timeouts.UntilAsync(() => Task.FromResult(cluster.Decode[0].Behavior.ActiveCallCount == 2), "both choices are at their worker");
         response.Dispose();
         await cluster.UntilAllReleasedAsync();
     }

@@ -26,6 +26,10 @@ internal sealed class TestCluster : IAsyncDisposable
         Script = new Script { Alphabet = [.. "abcdefghijklmnopqrstuvwxyz".Select(c => Assert.Single(Model.Tokenizer.Encode(c.ToString())))] };
     }
 
+    public static string ModelFolder => Path.Combine(RepositoryRoot(), "models", "demo", "model");
+
+    public WebApplication Gateway => _gateway;
+
     public V1.Inference.InferenceClient Client { get; }
 
     public V1.Cluster.ClusterClient Members => new(_channel);
@@ -51,7 +55,7 @@ internal sealed class TestCluster : IAsyncDisposable
         {
             HttpAddress = "http://127.0.0.1:0",
             GrpcAddress = "http://127.0.0.1:0",
-            ModelFolder = Path.Combine(RepositoryRoot(), "models", "demo", "model"),
+            ModelFolder = ModelFolder,
             HeartbeatIntervalMs = 2000,
         };
         configure?.Invoke(options);

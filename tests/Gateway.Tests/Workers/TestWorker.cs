@@ -102,6 +102,10 @@ internal sealed class TestWorker : IAsyncDisposable
                 {
                     await RegisterAsync();
                 }
+                catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.Internal && !_stop.IsCancellationRequested)
+                {
+                    // The Gateway is gone, or a fault of this worker cut the connection under the heartbeat.
+                }
             }
         }
         catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or RpcException)
