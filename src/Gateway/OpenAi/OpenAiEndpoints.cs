@@ -7,10 +7,25 @@ internal static class OpenAiEndpoints
 {
     public static void MapOpenAi(this WebApplication app)
     {
-        app.MapPost("/v1/chat/completions", (RequestDelegate)ChatAsync);
-        app.MapPost("/v1/completions", (RequestDelegate)TextAsync);
-        app.MapGet("/v1/models", (RequestDelegate)ListModelsAsync);
-        app.MapGet("/v1/models/{id}", (RequestDelegate)GetModelAsync);
+        MapOnly(app, HttpMethods.Post, "/v1/chat/completions", ChatAsync);
+        MapOnly(app, HttpMethods.Post, "/v1/completions", TextAsync);
+        MapOnly(app, HttpMethods.Get, "/v1/models", ListModelsAsync);
+        MapOnly(app, HttpMethods.Get, "/v1/models/{id}", GetModelAsync);
+    }
+
+    /// <summary>
+    /// Other methods are answered with 405 here: routing would only do so where no other route, such as the one for unknown
+    /// gRPC methods, has the same shape.
+    /// </summary>
+    private static void MapOnly(WebApplication app, string method, string route, RequestDelegate handle)
+    {
+        app.MapMethods(route, [method], handle);
+        app.Map(route, (RequestDelegate)(context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            context.Response.Headers.Allow = method;
+            return Task.CompletedTask;
+        }));
     }
 
     private static async Task ChatAsync(HttpContext context)

@@ -116,8 +116,16 @@ public sealed class ErrorTests
         await using TestCluster cluster = await TestCluster.StartAsync(prefill: 0, decode: 0, store: false);
         using HttpResponseMessage unknown = await cluster.Http.GetAsync("/v1/nothing", Timeouts.Token());
         await ErrorAsync(unknown, HttpStatusCode.NotFound, "route");
-        using HttpResponseMessage method = await cluster.Http.GetAsync(Chat, Timeouts.Token());
-        await ErrorAsync(method, HttpStatusCode.MethodNotAllowed, "method");
+        foreach ((HttpMethod method, string route, string allowed) in new[]
+        {
+            (HttpMethod.Get, Chat, "POST"), (HttpMethod.Get, Text, "POST"), (HttpMethod.Delete, "/v1/models", "GET"), (HttpMethod.Put, "/v1/models/demo", "GET"),
+        })
+        {
+            using var request = new HttpRequestMessage(method, route);
+            using HttpResponseMessage response = await cluster.Http.SendAsync(request, Timeouts.Token());
+            await ErrorAsync(response, HttpStatusCode.MethodNotAllowed, $"{method} {route}");
+            Assert.Equal([allowed], response.Content.Headers.Allow);
+        }
     }
 
     [Fact]

@@ -53,6 +53,23 @@ public sealed class GenerateTests
     }
 
     [Fact]
+    public async Task Generate_TwoShards_PrefixWithoutGapAndBothLeasesGivenBack()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await using TestWorker second = await cluster.AddAsync("store-1", WorkerRole.Kvstore);
+        cluster.Store.Store.HeldBlockCount = 100;
+        second.Store.HeldBlockCount = 1;
+        await cluster.AllAsync(TestCluster.Request(cluster.Prompt(length: 2000), 3));
+        PrefillRequest prefill = Assert.Single(cluster.Prefill[0].Behavior.Prefills);
+        LookupRequest asked = Assert.Single(second.Store.Lookups);
+        Assert.Equal(31, asked.BlockIds.Count + Assert.Single(cluster.Store.Store.Lookups).BlockIds.Count);
+        Assert.InRange(asked.BlockIds.Count, 2, 29);
+        Assert.Equal(prefill.BlockIds.IndexOf(asked.BlockIds[1]), prefill.CachedBlockCount);
+        await cluster.UntilAllReleasedAsync();
+        Assert.Equal((1, 0), (second.Store.GrantedCount, second.Store.LeaseCount));
+    }
+
+    [Fact]
     public async Task Generate_HandoverTakesLong_FirstTokenDoesNotWait()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();

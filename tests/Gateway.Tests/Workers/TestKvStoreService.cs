@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Grpc.Core;
 using KvCluster.V1;
 
@@ -12,12 +13,16 @@ internal sealed class TestKvStoreService : V1.KvStore.KvStoreBase
     /// <summary>Leading blocks of any chain that are held.</summary>
     public int HeldBlockCount { get; set; }
 
+    /// <summary>What was asked for, lookup by lookup.</summary>
+    public ConcurrentQueue<LookupRequest> Lookups { get; } = new();
+
     public int LeaseCount => Volatile.Read(ref _leaseCount);
 
     public int GrantedCount => Volatile.Read(ref _grantedCount);
 
     public override Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
     {
+        Lookups.Enqueue(request);
         int held = Math.Min(HeldBlockCount, request.BlockIds.Count);
         var reply = new LookupReply { HeldBlockCount = held };
         if (held > 0 && request.LeaseMs > 0)
