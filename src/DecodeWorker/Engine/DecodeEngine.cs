@@ -47,8 +47,6 @@ internal sealed class DecodeEngine : IDisposable
         _thread.Start();
     }
 
-    public bool IsAlive => _thread.IsAlive;
-
     /// <summary>Hands a Sequence to the engine; at least one of its tokens has no KV yet.</summary>
     public void Submit(DecodeSequence sequence)
     {
@@ -196,7 +194,7 @@ internal sealed class DecodeEngine : IDisposable
                 return false;
             }
 
-            failure = Emit(sequence, entry);
+            failure = TryEmit(sequence, entry);
         }
 
         if (failure is null && sequence.Generation.End == SequenceEnd.None)
@@ -206,6 +204,20 @@ internal sealed class DecodeEngine : IDisposable
 
         sequence.Release(failure);
         return true;
+    }
+
+    /// <summary>A fault in one Sequence's sampling must not end the thread that serves them all.</summary>
+    private SequenceFailedException? TryEmit(DecodeSequence sequence, int entry)
+    {
+        try
+        {
+            return Emit(sequence, entry);
+        }
+        catch (Exception error)
+        {
+            _log.StepFailed(error, 1);
+            return SequenceFailedException.Of(error);
+        }
     }
 
     private SequenceFailedException? Emit(DecodeSequence sequence, int entry)

@@ -16,8 +16,6 @@ public sealed class EngineThread : IDisposable
         _thread = new Thread(Run) { IsBackground = true, Name = name };
     }
 
-    public bool IsAlive => _thread.IsAlive;
-
     public void Start() => _thread.Start();
 
     /// <summary>There may be something to do. From any thread.</summary>

@@ -36,8 +36,6 @@ internal sealed class PrefillEngine : IDisposable
         _thread.Start();
     }
 
-    public bool IsAlive => _thread.IsAlive;
-
     /// <summary>Hands a Sequence with its loaded prefix to the engine.</summary>
     public void Submit(PrefillSequence sequence)
     {
@@ -185,11 +183,25 @@ internal sealed class PrefillEngine : IDisposable
 
         if (failure is null)
         {
-            failure = Emit(sequence, entry);
+            failure = TryEmit(sequence, entry);
         }
 
         sequence.Release(failure);
         return true;
+    }
+
+    /// <summary>A fault in one Sequence's sampling must not end the thread that serves them all.</summary>
+    private SequenceFailedException? TryEmit(PrefillSequence sequence, int entry)
+    {
+        try
+        {
+            return Emit(sequence, entry);
+        }
+        catch (Exception error)
+        {
+            _log.StepFailed(error, 1);
+            return SequenceFailedException.Of(error);
+        }
     }
 
     private SequenceFailedException? Emit(PrefillSequence sequence, int entry)

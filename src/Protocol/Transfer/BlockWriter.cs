@@ -52,12 +52,7 @@ public sealed class BlockWriter : IAsyncDisposable
     /// <returns>False when the call has ended: the slab was freed, and <see cref="Completion"/> says why.</returns>
     public bool Enqueue(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient = false)
     {
-        var frame = new SlabFrame(blockId, layer, layerCount, slab)
-        {
-            WorkerId = _workerId,
-            Epoch = _epoch,
-            Transient = transient,
-        };
+        SlabFrame frame = FrameOf(blockId, layer, layerCount, slab, transient);
         while (!_queue.Writer.TryWrite(frame))
         {
             if (!WaitToWrite())
@@ -73,12 +68,7 @@ public sealed class BlockWriter : IAsyncDisposable
     /// <summary><see cref="Enqueue"/> for callers that must not block a thread while the queue is full.</summary>
     public async ValueTask<bool> EnqueueAsync(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient = false)
     {
-        var frame = new SlabFrame(blockId, layer, layerCount, slab)
-        {
-            WorkerId = _workerId,
-            Epoch = _epoch,
-            Transient = transient,
-        };
+        SlabFrame frame = FrameOf(blockId, layer, layerCount, slab, transient);
         while (!_queue.Writer.TryWrite(frame))
         {
             if (!await _queue.Writer.WaitToWriteAsync())
@@ -119,6 +109,9 @@ public sealed class BlockWriter : IAsyncDisposable
         _call.Dispose();
         _abort.Dispose();
     }
+
+    private SlabFrame FrameOf(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient) =>
+        new(blockId, layer, layerCount, slab) { WorkerId = _workerId, Epoch = _epoch, Transient = transient };
 
     private bool WaitToWrite()
     {
