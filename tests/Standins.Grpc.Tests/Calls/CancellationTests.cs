@@ -30,8 +30,8 @@ public sealed class CancellationTests
         Assert.True(await call.ResponseStream.MoveNext(Stop));
         call.Dispose();
         await server.Record.Cancelled.Task.WaitAsync(Stop);
-        await Expect.StatusAsync(StatusCode.Cancelled, () => call.ResponseStream.MoveNext(Stop));
         Assert.Equal(StatusCode.Cancelled, call.GetStatus().StatusCode);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => call.ResponseStream.MoveNext(Stop));
     }
 
     [Fact(Timeout = 20_000)]
@@ -73,6 +73,38 @@ public sealed class CancellationTests
                 status,
                 async () => await invoker.AsyncUnaryCall(
                     StatusTests.TextMethod("reset", $"{code}"), null, new CallOptions(cancellationToken: Stop), "x"));
+        }
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Server_ResetsAnOpenRequestStream_IsMapped()
+    {
+        await using var server = await TestServer.StartAsync(map: app => app.MapPost("/reset/stream", (HttpContext context) =>
+            context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResetFeature>()!.Reset(11)));
+        var invoker = server.Channel().CreateCallInvoker();
+        var method = new Method<string, string>(
+            MethodType.ClientStreaming, "reset", "stream", Marshallers.StringMarshaller, Marshallers.StringMarshaller);
+        for (var i = 0; i < 20; i++)
+        {
+            using var call = invoker.AsyncClientStreamingCall(method, null, new CallOptions(cancellationToken: Stop));
+            await Expect.StatusAsync(StatusCode.ResourceExhausted, () => call.ResponseAsync);
+            await Expect.StatusAsync(StatusCode.ResourceExhausted, () => call.RequestStream.WriteAsync("x", Stop));
+        }
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Server_ResetsALargeUpload_IsMapped()
+    {
+        await using var server = await TestServer.StartAsync(map: app => app.MapPost("/reset/large", (HttpContext context) =>
+            context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResetFeature>()!.Reset(11)));
+        var invoker = server.Channel().CreateCallInvoker();
+        var large = new string('x', 8_000_000);
+        for (var i = 0; i < 5; i++)
+        {
+            await Expect.StatusAsync(
+                StatusCode.ResourceExhausted,
+                async () => await invoker.AsyncUnaryCall(
+                    StatusTests.TextMethod("reset", "large"), null, new CallOptions(cancellationToken: Stop), large));
         }
     }
 

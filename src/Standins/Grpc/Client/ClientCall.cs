@@ -17,6 +17,7 @@ internal abstract class ClientCall : IDisposable
     private readonly Lock _lock = new();
     private readonly CancellationTokenRegistration _userCancellation;
     private readonly Timer? _deadlineTimer;
+    private volatile bool _isDisposed;
     private HttpResponseMessage? _response;
     private Status? _status;
     private Metadata _trailers = Metadata.Empty;
@@ -108,8 +109,17 @@ internal abstract class ClientCall : IDisposable
 
     protected string? Host { get; }
 
-    /// <summary>Cancels the call unless it has ended.</summary>
-    public void Dispose() => End(new Status(StatusCode.Cancelled, "The call was disposed before it ended."), Metadata.Empty);
+    /// <summary>Cancels the call unless it has ended; its streams are not to be used any more.</summary>
+    public void Dispose()
+    {
+        _isDisposed = true;
+        End(new Status(StatusCode.Cancelled, "The call was disposed before it ended."), Metadata.Empty);
+    }
+
+    /// <summary>Cancels the call because a token of one of its operations fired.</summary>
+    public void Cancel() => OnCancelled();
+
+    public void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);
 
     /// <summary>Whether a token can end the call that does not end it already.</summary>
     public bool IsForeign(CancellationToken cancellationToken) =>

@@ -28,7 +28,7 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         {
             "http" => false,
             "https" => true,
-            _ => throw new ArgumentException($"The scheme of the address '{address}' is neither http nor https."),
+            _ => throw new InvalidOperationException($"The scheme of the address '{address}' is neither http nor https."),
         };
         if (transport.IsSecure is { } wanted && wanted != IsSecure)
         {
@@ -110,12 +110,6 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         {
             _http.Dispose();
         }
-    }
-
-    protected override Task ShutdownAsyncCore()
-    {
-        Dispose();
-        return Task.CompletedTask;
     }
 
     internal void Register(IDisposable call)

@@ -42,8 +42,11 @@ internal sealed class MessageStreamContent : HttpContent
         _opened.TrySetResult();
 
         // Sends the headers now and not with the first message.
-        await stream.FlushAsync(cancellationToken);
-        await _completed.Task.WaitAsync(cancellationToken);
+        await stream.FlushAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // When the server resets the stream the handler cancels this body, and a failure here would hide the server's: that
+        // one ends the call, and the call ends this.
+        await _completed.Task;
     }
 
     protected override bool TryComputeLength(out long length)

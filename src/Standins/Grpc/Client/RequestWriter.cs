@@ -10,6 +10,8 @@ internal sealed class RequestWriter<T> : IClientStreamWriter<T>
     private const int Writing = 1;
     private const int Completed = 2;
 
+    private static readonly TimeSpan StatusWait = TimeSpan.FromSeconds(1);
+
     private readonly ClientCall _call;
     private readonly Action<T, SerializationContext> _serializer;
     private readonly RequestFrame _frame;
@@ -32,6 +34,7 @@ internal sealed class RequestWriter<T> : IClientStreamWriter<T>
     public async Task WriteAsync(T message, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(message);
+        _call.ThrowIfDisposed();
         var before = Interlocked.CompareExchange(ref _state, Writing, Free);
         if (before == Completed)
         {
@@ -83,7 +86,7 @@ internal sealed class RequestWriter<T> : IClientStreamWriter<T>
     {
         _frame.Fill(message, _serializer, WriteOptions);
         using var cancelled = _call.IsForeign(cancellationToken)
-            ? cancellationToken.UnsafeRegister(static state => ((ClientCall)state!).Dispose(), _call)
+            ? cancellationToken.UnsafeRegister(static state => ((ClientCall)state!).Cancel(), _call)
             : default;
         try
         {
@@ -100,8 +103,9 @@ internal sealed class RequestWriter<T> : IClientStreamWriter<T>
         }
         catch (Exception ex) when (ex is IOException or HttpRequestException or OperationCanceledException)
         {
-            // The server stopped listening; why is in its status, which the reader of the responses gets.
-            throw new RpcException(TransportErrors.StatusOf(ex));
+            // The server stopped listening; why is in its status, which whoever reads the response gets about now.
+            await Task.Delay(StatusWait, _call.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw _call.HasEnded ? Ended(ex, cancellationToken) : new RpcException(TransportErrors.StatusOf(ex));
         }
     }
 

@@ -18,13 +18,14 @@ internal sealed class ResponseReader<T>(
 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
+        call.ThrowIfDisposed();
         if (Interlocked.Exchange(ref _reading, 1) == 1)
         {
             throw new InvalidOperationException("The message before this one is still being read; await each MoveNext before the next.");
         }
 
         using var cancelled = call.IsForeign(cancellationToken)
-            ? cancellationToken.UnsafeRegister(static state => ((ClientCall)state!).Dispose(), call)
+            ? cancellationToken.UnsafeRegister(static state => ((ClientCall)state!).Cancel(), call)
             : default;
         try
         {

@@ -8,6 +8,7 @@ internal sealed class SingleMessageContent : HttpContent
     private readonly RequestFrame _frame;
     private readonly Lock _lock = new();
     private int _sending;
+    private TaskCompletionSource? _whenClosed;
     private bool _closed;
 
     public SingleMessageContent(RequestFrame frame)
@@ -34,6 +35,12 @@ internal sealed class SingleMessageContent : HttpContent
         {
             await stream.WriteAsync(_frame.Bytes, cancellationToken);
         }
+        catch (OperationCanceledException)
+        {
+            // When the server resets the stream the handler cancels this body; the server's error must come first.
+            await WhenClosed();
+            throw;
+        }
         finally
         {
             Settle(1, close: false);
@@ -46,12 +53,27 @@ internal sealed class SingleMessageContent : HttpContent
         return false;
     }
 
+    private Task WhenClosed()
+    {
+        lock (_lock)
+        {
+            return _closed
+                ? Task.CompletedTask
+                : (_whenClosed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
     private void Settle(int finished, bool close)
     {
         lock (_lock)
         {
             _sending -= finished;
             _closed |= close;
+            if (_closed)
+            {
+                _whenClosed?.TrySetResult();
+            }
+
             if (_closed && _sending == 0)
             {
                 _frame.Release();

@@ -2,8 +2,6 @@ namespace Grpc.Core;
 
 public abstract class ChannelBase
 {
-    private int _shutDown;
-
     protected ChannelBase(string target)
     {
         ArgumentNullException.ThrowIfNull(target);
@@ -14,9 +12,7 @@ public abstract class ChannelBase
 
     public abstract CallInvoker CreateCallInvoker();
 
-    public Task ShutdownAsync() => Interlocked.Exchange(ref _shutDown, 1) == 0
-        ? ShutdownAsyncCore()
-        : throw new InvalidOperationException("This channel has been shut down before.");
+    public Task ShutdownAsync() => ShutdownAsyncCore();
 
     protected virtual Task ShutdownAsyncCore() => Task.CompletedTask;
 }

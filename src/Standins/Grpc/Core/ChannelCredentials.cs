@@ -3,6 +3,10 @@ namespace Grpc.Core;
 /// <summary>Whether a channel is cleartext or TLS, and the call credentials it adds.</summary>
 public abstract class ChannelCredentials
 {
+    public ChannelCredentials()
+    {
+    }
+
     public static ChannelCredentials Insecure { get; } = new InsecureChannel();
 
     public static ChannelCredentials SecureSsl { get; } = new SecureChannel();
