@@ -23,7 +23,9 @@ public sealed record RequestError
 
     public static RequestError UnknownModel(string asked, string served) => new()
     {
-        Kind = RequestErrorKind.ModelNotFound, Field = "model", Message = $"'{asked}' is not served here; '{served}' is.",
+        Kind = RequestErrorKind.ModelNotFound,
+        Field = "model",
+        Message = $"'{asked}' is not served here; '{served}' is.",
     };
 
     public static RequestError Overloaded(string message) => new() { Kind = RequestErrorKind.Overloaded, Message = message };

@@ -156,7 +156,9 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
         IWorkerPoolGrain pool = services.Pool(_decodePoolKey);
         var query = new PlacementQuery
         {
-            Identity = command.Identity, UncachedTokenCount = uncachedTokens, AvoidedWorkerIds = [.. _refusingWorkerIds],
+            Identity = command.Identity,
+            UncachedTokenCount = uncachedTokens,
+            AvoidedWorkerIds = [.. _refusingWorkerIds],
         };
         long since = services.Time.GetTimestamp();
         TimeSpan patience = TimeSpan.FromMilliseconds(services.Options.TakeOverWaitMs);

@@ -15,7 +15,9 @@ public sealed class StartTests
     {
         HostStartException e = Assert.Throws<HostStartException>(() => GatewayHost.Create(new GatewayOptions
         {
-            HttpAddress = "nowhere", MaxQueuedRequests = 0, LeaseMs = 1,
+            HttpAddress = "nowhere",
+            MaxQueuedRequests = 0,
+            LeaseMs = 1,
         }));
         Assert.Equal(HostStartException.BadSettings, e.ExitCode);
         Assert.All(["HttpAddress", "MaxQueuedRequests", "LeaseMs", "ModelFolder"], name => Assert.Contains(name, e.Message));

@@ -158,6 +158,11 @@ public sealed class WorkerPoolTests
 
     private static WorkerInfo Worker(string id) => new()
     {
-        WorkerId = id, Role = PoolRole.Decode, Address = "http://127.0.0.1:1", Model = "demo", Identity = Identity, MaxSequences = 8,
+        WorkerId = id,
+        Role = PoolRole.Decode,
+        Address = "http://127.0.0.1:1",
+        Model = "demo",
+        Identity = Identity,
+        MaxSequences = 8,
     };
 }
