@@ -1,0 +1,13 @@
+using System.CommandLine;
+
+namespace KvCluster.CommandLine.Bench;
+
+/// <summary><c>kvcluster bench</c>.</summary>
+internal static class BenchCommand
+{
+    public static Command Create() => new("bench", "Measures speed on this machine.")
+    {
+        EngineBenchCommand.Create(),
+        LoadBenchCommand.Create(),
+    };
+}

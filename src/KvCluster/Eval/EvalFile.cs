@@ -1,0 +1,58 @@
+using System.Text.Json;
+using KvCluster.CommandLine.Terminal;
+
+namespace KvCluster.CommandLine.Eval;
+
+/// <summary>Reads an evaluation file: JSON lines of <c>task</c>, <c>prompt</c>, <c>answer</c> and optionally <c>reference</c>.</summary>
+internal static class EvalFile
+{
+    /// <param name="path">The file.</param>
+    /// <param name="limit">Most rows of each task; null for all.</param>
+    /// <exception cref="BadArgumentException">Not there, empty, or a line that is no row: with its number.</exception>
+    public static List<EvalRow> Read(string path, int? limit)
+    {
+        if (!File.Exists(path))
+        {
+            throw new BadArgumentException($"--data: there is no file '{path}'");
+        }
+
+        List<EvalRow> rows = [];
+        Dictionary<string, int> taken = [];
+        int lineNumber = 0;
+        foreach (string line in File.ReadLines(path))
+        {
+            lineNumber++;
+            if (string.IsNullOrWhiteSpace(line))
+            {
+                continue;
+            }
+
+            EvalRow row = Parse(line, path, lineNumber);
+            int before = taken.GetValueOrDefault(row.Task);
+            if (limit is null || before < limit)
+            {
+                taken[row.Task] = before + 1;
+                rows.Add(row);
+            }
+        }
+
+        return rows.Count > 0 ? rows : throw new BadArgumentException($"--data: '{path}' has no rows");
+    }
+
+    private static EvalRow Parse(string line, string path, int lineNumber)
+    {
+        try
+        {
+            EvalRow? row = JsonSerializer.Deserialize(line, EvalJson.Default.EvalRow);
+            if (row is { Task.Length: > 0, Prompt.Length: > 0, Answer: not null })
+            {
+                return row;
+            }
+        }
+        catch (JsonException)
+        {
+        }
+
+        throw new BadArgumentException($"--data: line {lineNumber} of '{path}' is no JSON object with the strings task, prompt and answer");
+    }
+}

@@ -1,0 +1,9 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace KvCluster.CommandLine.Eval;
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
+[JsonSerializable(typeof(EvalRow))]
+[JsonSerializable(typeof(EvalReport))]
+internal sealed partial class EvalJson : JsonSerializerContext;

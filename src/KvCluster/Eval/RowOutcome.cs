@@ -1,0 +1,11 @@
+namespace KvCluster.CommandLine.Eval;
+
+/// <summary>What one prompt gave.</summary>
+/// <param name="Row">The prompt.</param>
+/// <param name="IsRight">Whether the greedy answer is right.</param>
+/// <param name="ReferenceNll">Summed negative log-likelihood of the reference, nats.</param>
+/// <param name="ReferenceTokenCount">Tokens of the reference; 0 without one.</param>
+/// <param name="KvTokensMoved">Prompt tokens whose KV went to the decode worker.</param>
+/// <param name="KvBytesMoved">Bytes of their slabs.</param>
+internal sealed record RowOutcome(
+    EvalRow Row, bool IsRight, double ReferenceNll, int ReferenceTokenCount, long KvTokensMoved, long KvBytesMoved);

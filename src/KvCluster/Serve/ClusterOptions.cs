@@ -1,0 +1,30 @@
+using KvCluster.CommandLine.Terminal;
+
+namespace KvCluster.CommandLine.Serve;
+
+/// <summary>What an <see cref="EmbeddedCluster"/> consists of.</summary>
+internal sealed record ClusterOptions
+{
+    public required string ModelFolder { get; init; }
+    public string KvSpec { get; init; } = KvOption.Default;
+    public int PrefillWorkerCount { get; init; } = 1;
+    public int DecodeWorkerCount { get; init; } = 1;
+
+    /// <summary>0 takes a free port.</summary>
+    public int HttpPort { get; init; }
+
+    /// <summary>0 takes a free port.</summary>
+    public int GrpcPort { get; init; }
+
+    /// <summary>The address that client ports listen on.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Tokens of prompt computed in one step.</summary>
+    public int KvChunkTokens { get; init; } = 512;
+
+    /// <summary>Uncached prompts under this length are prefilled by the decode worker. 0: never.</summary>
+    public int LocalPrefillMaxTokens { get; init; } = 128;
+
+    /// <summary>Byte budget of the KvStore's memory tier. Null: the store's default.</summary>
+    public long? StoreBudgetBytes { get; init; }
+}

@@ -1,0 +1,48 @@
+using Grpc.Net.Client;
+using KvCluster.Protocol;
+
+namespace KvCluster.CommandLine.Serve;
+
+/// <summary>A client of a running cluster, or of one started for this command.</summary>
+internal sealed class Connection : IAsyncDisposable
+{
+    private readonly GrpcChannel _channel;
+    private readonly EmbeddedCluster? _cluster;
+
+    private Connection(string address, EmbeddedCluster? cluster)
+    {
+        Address = address;
+        _channel = GrpcChannels.Create(address);
+        _cluster = cluster;
+        Inference = new V1.Inference.InferenceClient(_channel);
+        Cluster = new V1.Cluster.ClusterClient(_channel);
+    }
+
+    /// <summary>The gRPC address of the Gateway.</summary>
+    public string Address { get; }
+
+    public V1.Inference.InferenceClient Inference { get; }
+
+    public V1.Cluster.ClusterClient Cluster { get; }
+
+    /// <summary>Connects to <paramref name="server"/>; when it is null, starts a cluster.</summary>
+    public static async Task<Connection> OpenAsync(string? server, ClusterOptions embedded, CancellationToken cancellationToken)
+    {
+        if (server is not null)
+        {
+            return new Connection(server.Replace("grpc://", "http://", StringComparison.Ordinal), null);
+        }
+
+        EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(embedded, cancellationToken);
+        return new Connection(cluster.GrpcAddress, cluster);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _channel.Dispose();
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using KvCluster.DecodeWorker;
+using KvCluster.Gateway;
+using KvCluster.KvStore;
+using KvCluster.PrefillWorker;
+using Microsoft.AspNetCore.Builder;
+
+namespace KvCluster.CommandLine.Serve;
+
+/// <summary>
+/// All four hosts in this process, talking over loopback gRPC exactly as they do across machines.
+/// </summary>
+internal sealed class EmbeddedCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private readonly List<WebApplication> _hosts = [];
+
+    private EmbeddedCluster()
+    {
+    }
+
+    /// <summary>Where clients speak the OpenAI API.</summary>
+    public string HttpAddress { get; private set; } = "";
+
+    /// <summary>Where clients speak <c>kvcluster.v1.Inference</c>.</summary>
+    public string GrpcAddress { get; private set; } = "";
+
+    /// <summary>Starts the hosts and waits until a request can be served.</summary>
+    public static async Task<EmbeddedCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken)
+    {
+        var cluster = new EmbeddedCluster();
+        try
+        {
+            await cluster.StartHostsAsync(options, cancellationToken);
+            await GatewayReadiness.WaitAsync(cluster.HttpAddress, StartPatience, cancellationToken);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Lets running requests finish, workers first, then the store and the Gateway.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        for (int i = _hosts.Count - 1; i >= 0; i--)
+        {
+            await _hosts[i].StopAsync();
+            await _hosts[i].DisposeAsync();
+        }
+
+        _hosts.Clear();
+    }
+
+    private async Task StartHostsAsync(ClusterOptions options, CancellationToken cancellationToken)
+    {
+        const string AnyLoopbackPort = "http://127.0.0.1:0";
+        WebApplication gateway = await StartAsync(
+            GatewayHost.Create(new GatewayOptions
+            {
+                HttpAddress = $"http://{options.Host}:{options.HttpPort}",
+                GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
+                ModelFolder = options.ModelFolder,
+                LocalPrefillMaxTokens = options.LocalPrefillMaxTokens,
+            }),
+            cancellationToken);
+        (HttpAddress, GrpcAddress) = ClientAddresses.Of(gateway);
+
+        var store = new KvStoreOptions { ListenAddress = AnyLoopbackPort, GatewayAddress = GrpcAddress, WorkerId = "kvstore-0" };
+        store.MemoryBudgetBytes = options.StoreBudgetBytes ?? store.MemoryBudgetBytes;
+        await StartAsync(KvStoreHost.Create(store), cancellationToken);
+
+        for (int i = 0; i < options.PrefillWorkerCount; i++)
+        {
+            await StartAsync(
+                PrefillWorkerHost.Create(new PrefillWorkerOptions
+                {
+                    ListenAddress = AnyLoopbackPort,
+                    GatewayAddress = GrpcAddress,
+                    WorkerId = $"prefill-{i}",
+                    ModelFolder = options.ModelFolder,
+                    KvSpec = options.KvSpec,
+                    KvChunkTokens = options.KvChunkTokens,
+                }),
+                cancellationToken);
+        }
+
+        for (int i = 0; i < options.DecodeWorkerCount; i++)
+        {
+            await StartAsync(
+                DecodeWorkerHost.Create(new DecodeWorkerOptions
+                {
+                    ListenAddress = AnyLoopbackPort,
+                    GatewayAddress = GrpcAddress,
+                    WorkerId = $"decode-{i}",
+                    ModelFolder = options.ModelFolder,
+                    KvSpec = options.KvSpec,
+                }),
+                cancellationToken);
+        }
+    }
+
+    private async Task<WebApplication> StartAsync(WebApplication host, CancellationToken cancellationToken)
+    {
+        _hosts.Add(host);
+        await host.StartAsync(cancellationToken);
+        return host;
+    }
+}

@@ -1,0 +1,67 @@
+using KvCluster.CommandLine.Terminal;
+using KvCluster.DecodeWorker;
+using KvCluster.Gateway;
+using KvCluster.KvStore;
+using KvCluster.PrefillWorker;
+using Microsoft.AspNetCore.Builder;
+
+namespace KvCluster.CommandLine.Serve;
+
+/// <summary>One of the four hosts as a process of its own.</summary>
+internal static class RoleHost
+{
+    public static async Task<int> RunAsync(
+        ServeRole role, ClusterOptions options, string gateway, string? listen, CancellationToken cancellationToken)
+    {
+        await using WebApplication host = Create(role, options, gateway, listen);
+        await host.StartAsync(cancellationToken);
+        Console.WriteLine($"{role.ToString().ToLowerInvariant()} listens on {string.Join(' ', host.Urls)}");
+        if (role is ServeRole.Gateway)
+        {
+            (string http, string grpc) = ClientAddresses.Of(host);
+            _ = AnnounceWhenReadyAsync(http, grpc, cancellationToken);
+        }
+
+        await ShutdownSignal.WaitAsync(cancellationToken);
+        await host.StopAsync(CancellationToken.None);
+        return ExitCode.Done;
+    }
+
+    private static WebApplication Create(ServeRole role, ClusterOptions options, string gateway, string? listen)
+    {
+        switch (role)
+        {
+            case ServeRole.Gateway:
+                return GatewayHost.Create(new GatewayOptions
+                {
+                    HttpAddress = $"http://{options.Host}:{options.HttpPort}",
+                    GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
+                    ModelFolder = options.ModelFolder,
+                });
+            case ServeRole.KvStore:
+                var store = new KvStoreOptions { GatewayAddress = gateway };
+                store.ListenAddress = listen ?? store.ListenAddress;
+                return KvStoreHost.Create(store);
+            case ServeRole.Prefill:
+                var prefill = new PrefillWorkerOptions
+                {
+                    GatewayAddress = gateway,
+                    ModelFolder = options.ModelFolder,
+                    KvSpec = options.KvSpec,
+                    KvChunkTokens = options.KvChunkTokens,
+                };
+                prefill.ListenAddress = listen ?? prefill.ListenAddress;
+                return PrefillWorkerHost.Create(prefill);
+            default:
+                var decode = new DecodeWorkerOptions { GatewayAddress = gateway, ModelFolder = options.ModelFolder, KvSpec = options.KvSpec };
+                decode.ListenAddress = listen ?? decode.ListenAddress;
+                return DecodeWorkerHost.Create(decode);
+        }
+    }
+
+    private static async Task AnnounceWhenReadyAsync(string http, string grpc, CancellationToken cancellationToken)
+    {
+        await GatewayReadiness.WaitAsync(http, Timeout.InfiniteTimeSpan, cancellationToken);
+        Console.WriteLine($"ready {http} {grpc.Replace("http://", "grpc://", StringComparison.Ordinal)}");
+    }
+}

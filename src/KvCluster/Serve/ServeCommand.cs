@@ -1,0 +1,89 @@
+using System.CommandLine;
+using KvCluster.CommandLine.Terminal;
+using KvCluster.Compression.Codecs;
+
+namespace KvCluster.CommandLine.Serve;
+
+/// <summary><c>kvcluster serve</c>.</summary>
+internal static class ServeCommand
+{
+    private const string About = """
+        Serves a model: everything in this process, or one role of a cluster.
+
+        Examples:
+          kvcluster serve                                   the demo model on http 8080 and gRPC 8081
+          kvcluster serve --kv raw --prefill 2 --decode 2   two workers of each pool, KV in 16 bits
+          kvcluster serve --role gateway                    one of four terminals; the others:
+          kvcluster serve --role kvstore
+          kvcluster serve --role prefill --gateway http://127.0.0.1:8081
+          kvcluster serve --role decode --gateway http://127.0.0.1:8081
+        """;
+
+    public static Command Create()
+    {
+        Option<string?> model = ModelOption.Create();
+        Option<string> kv = KvOption.Create();
+        Option<int> prefill = new("--prefill") { HelpName = "N", Description = "Prefill workers", DefaultValueFactory = _ => 1 };
+        Option<int> decode = new("--decode") { HelpName = "N", Description = "Decode workers", DefaultValueFactory = _ => 1 };
+        Option<string> backend = new("--backend") { HelpName = "cpu", Description = "What the workers compute on", DefaultValueFactory = _ => "cpu" };
+        backend.AcceptOnlyFromAmong("cpu");
+        Option<int> http = new("--http") { HelpName = "PORT", Description = "Port of the OpenAI API, /metrics, /healthz and /readyz", DefaultValueFactory = _ => 8080 };
+        Option<int> grpc = new("--grpc") { HelpName = "PORT", Description = "Port of kvcluster.v1.Inference", DefaultValueFactory = _ => 8081 };
+        Option<int> chunk = new("--kv-chunk") { HelpName = "TOKENS", Description = "Prompt tokens computed in one step", DefaultValueFactory = _ => 512 };
+        Option<ServeRole> role = new("--role") { HelpName = "ROLE", Description = "all, gateway, kvstore, prefill or decode", DefaultValueFactory = _ => ServeRole.All };
+        Option<string> gateway = new("--gateway") { HelpName = "URL", Description = "gRPC address of the Gateway, for the other three roles", DefaultValueFactory = _ => "http://127.0.0.1:8081" };
+        Option<string?> listen = new("--listen") { HelpName = "URL", Description = "Where one of those three roles listens (default: kvstore 8083, prefill 8082, decode 8084)" };
+        AtLeast(prefill, 1);
+        AtLeast(decode, 1);
+        AtLeast(chunk, 1);
+        Port(http);
+        Port(grpc);
+
+        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, role, gateway, listen };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            string spec = parsed.GetRequiredValue(kv);
+            CodecSpec.Parse(spec);
+            var options = new ClusterOptions
+            {
+                ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),
+                KvSpec = spec,
+                PrefillWorkerCount = parsed.GetRequiredValue(prefill),
+                DecodeWorkerCount = parsed.GetRequiredValue(decode),
+                HttpPort = parsed.GetRequiredValue(http),
+                GrpcPort = parsed.GetRequiredValue(grpc),
+                KvChunkTokens = parsed.GetRequiredValue(chunk),
+                Host = "0.0.0.0",
+            };
+            ServeRole chosen = parsed.GetRequiredValue(role);
+            return chosen is ServeRole.All
+                ? ServeAllAsync(options, cancellationToken)
+                : RoleHost.RunAsync(chosen, options, parsed.GetRequiredValue(gateway), parsed.GetValue(listen), cancellationToken);
+        });
+        return command;
+    }
+
+    private static async Task<int> ServeAllAsync(ClusterOptions options, CancellationToken cancellationToken)
+    {
+        await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(options, cancellationToken);
+        Console.WriteLine($"ready {cluster.HttpAddress} {cluster.GrpcAddress.Replace("http://", "grpc://", StringComparison.Ordinal)}");
+        await ShutdownSignal.WaitAsync(cancellationToken);
+        return ExitCode.Done;
+    }
+
+    private static void AtLeast(Option<int> option, int least) => option.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<int>() < least)
+        {
+            result.AddError($"{option.Name}: must be at least {least}");
+        }
+    });
+
+    private static void Port(Option<int> option) => option.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<int>() is < 0 or > 65535)
+        {
+            result.AddError($"{option.Name}: must be a port, 0 to 65535");
+        }
+    });
+}

@@ -1,0 +1,16 @@
+using System.CommandLine;
+
+namespace KvCluster.CommandLine.Terminal;
+
+/// <summary><c>--kv SPEC</c>: the codec that KV blocks are encoded with.</summary>
+internal static class KvOption
+{
+    public const string Default = "int4";
+
+    public static Option<string> Create() => new("--kv")
+    {
+        HelpName = "SPEC",
+        Description = "Codec of the KV blocks: raw, int8 or int4",
+        DefaultValueFactory = _ => Default,
+    };
+}
