@@ -25,14 +25,6 @@ public static class GatewayHost
         string[] names = [.. typeof(GatewayOptions).GetProperties().Select(property => property.Name)];
         CheckArguments(args, names);
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(args);
-        foreach (string name in names)
-        {
-            if (builder.Configuration[name] is { } value)
-            {
-                builder.Configuration[$"{Section}:{name}"] ??= value;
-            }
-        }
-
         return Build(builder, OptionsBinder.Bind<GatewayOptions>(builder.Configuration, Section));
     }
 

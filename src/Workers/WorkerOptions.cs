@@ -16,13 +16,7 @@ internal static class WorkerOptions
     public static TOptions Bind<TOptions>(string[] args, string section)
         where TOptions : class, IValidatedOptions, new()
     {
-        var configuration = ServiceHost.CreateBuilder(args).Configuration;
-        var names = typeof(TOptions).GetProperties().Where(property => property.SetMethod is { IsPublic: true }).Select(property => property.Name);
-        configuration.AddInMemoryCollection(names
-            .Where(name => configuration[name] is not null)
-            .Select(name => new KeyValuePair<string, string?>($"{section}:{name}", configuration[name]))
-            .ToList());
-        return OptionsBinder.Bind<TOptions>(configuration, section);
+        return OptionsBinder.Bind<TOptions>(ServiceHost.CreateBuilder(args).Configuration, section);
     }
 
     /// <exception cref="HostStartException">One line with every fault.</exception>

@@ -20,12 +20,13 @@ internal static class BlockInspector
         {
             using GrpcChannel channel = GrpcChannels.Create(shard.Worker.Address);
             var request = new V1.GetRequest { BlockIds = { BlockIds.ToByteString(id) }, RequestId = "inspect" };
-            using AsyncServerStreamingCall<SlabFrame> call = new KvStoreClient(channel).Get(request, cancellationToken: cancellationToken);
+            using AsyncServerStreamingCall<SlabFrame> call = new V1.KvStore.KvStoreClient(channel).Get(request, cancellationToken: cancellationToken);
             await foreach (SlabFrame frame in call.ResponseStream.ReadAllAsync(cancellationToken))
             {
                 using (frame)
                 {
-                    if (frame.Slab is not { } slab)
+                    using SlabLease? slab = frame.TakeSlab();
+                    if (slab is null)
                     {
                         continue;
                     }

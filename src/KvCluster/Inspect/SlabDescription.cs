@@ -15,7 +15,7 @@ internal static class SlabDescription
             Write(output, header);
         }
 
-        output.WriteLine($"verification     {(error is SlabError.None ? "header and payload checksums are right" : SlabErrorText.Describe(error))}");
+        output.WriteLine($"verification     {(error is SlabError.None ? "header and payload checksums are right" : error.Message())}");
         return error;
     }
 

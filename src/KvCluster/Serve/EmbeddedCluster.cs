@@ -1,8 +1,8 @@
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
-using KvCluster.KvStore;
+using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
-using Microsoft.AspNetCore.Builder;
+using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.CommandLine.Serve;
 
@@ -104,7 +104,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
     private async Task<WebApplication> StartAsync(WebApplication host, CancellationToken cancellationToken)
     {
         _hosts.Add(host);
-        await host.StartAsync(cancellationToken);
+        await ServiceHost.StartAsync(host, cancellationToken);
         return host;
     }
 }

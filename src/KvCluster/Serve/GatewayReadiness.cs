@@ -1,4 +1,4 @@
-using KvCluster.ServiceDefaults;
+using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.CommandLine.Serve;
 

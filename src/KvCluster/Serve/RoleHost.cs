@@ -1,9 +1,9 @@
 using KvCluster.CommandLine.Terminal;
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
-using KvCluster.KvStore;
+using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
-using Microsoft.AspNetCore.Builder;
+using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.CommandLine.Serve;
 
@@ -14,7 +14,7 @@ internal static class RoleHost
         ServeRole role, ClusterOptions options, string gateway, string? listen, CancellationToken cancellationToken)
     {
         await using WebApplication host = Create(role, options, gateway, listen);
-        await host.StartAsync(cancellationToken);
+        await ServiceHost.StartAsync(host, cancellationToken);
         Console.WriteLine($"{role.ToString().ToLowerInvariant()} listens on {string.Join(' ', host.Urls)}");
         if (role is ServeRole.Gateway)
         {

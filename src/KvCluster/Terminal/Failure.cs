@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using Grpc.Core;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Models;
-using KvCluster.ServiceDefaults;
+using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.CommandLine.Terminal;
 
@@ -12,7 +12,8 @@ internal sealed record Failure(string Message, int ExitCode)
     public static Failure? Describe(Exception exception) => exception switch
     {
         BadArgumentException or CodecSpecException => new(exception.Message, Terminal.ExitCode.BadArguments),
-        ModelLoadException or HostStartException => new(exception.Message, Terminal.ExitCode.Failed),
+        HostStartException start => new(start.Message, start.ExitCode),
+        ModelLoadException => new(exception.Message, Terminal.ExitCode.Failed),
         RpcException rpc => new($"the server answered {rpc.StatusCode}: {rpc.Status.Detail}", Terminal.ExitCode.Failed),
         IOException or UnauthorizedAccessException or SocketException => new(exception.Message, Terminal.ExitCode.Failed),
         OperationCanceledException => new("stopped", Terminal.ExitCode.Failed),

@@ -7,13 +7,23 @@ using KvCluster.ServiceDefaults.Membership;
 using KvCluster.ServiceDefaults.Options;
 using KvCluster.V1;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace KvCluster.KvStore.Hosting;
 
 /// <summary>A KvStore shard as a host of its own or inside another process.</summary>
 public static class KvStoreHost
 {
+    /// <summary>The whole app, not started, for a process that composes several hosts.</summary>
+    /// <exception cref="HostStartException">Settings are wrong.</exception>
+    public static WebApplication Create(KvStoreOptions options)
+    {
+        string[] faults = [.. options.Validate()];
+        return faults.Length == 0
+            ? Build(ServiceHost.CreateBuilder([], isEmbedded: true), options)
+            : throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
+    }
+
+    /// <summary>The whole app of a process of its own.</summary>
     /// <param name="args">Command line, e.g. <c>--KvStore:MemoryBudgetBytes=1000000</c>.</param>
     /// <param name="settings">Win over everything else.</param>
     /// <param name="isEmbedded">Inside a process that handles signals itself.</param>
@@ -22,19 +32,12 @@ public static class KvStoreHost
         string[] args, IEnumerable<KeyValuePair<string, string?>>? settings = null, bool isEmbedded = false)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder(args, settings, isEmbedded);
-        builder.AddServiceDefaults("kvcluster-kvstore");
-        builder.AddKvStore();
-        WebApplication app = builder.Build();
-        app.MapServiceDefaults();
-        app.MapKvStore();
-        return app;
+        return Build(builder, OptionsBinder.Bind<KvStoreOptions>(builder.Configuration, KvStoreOptions.Section));
     }
 
-    /// <summary>The shard's services, settings and addresses.</summary>
-    /// <exception cref="HostStartException">Settings are wrong.</exception>
-    public static WebApplicationBuilder AddKvStore(this WebApplicationBuilder builder)
+    /// <summary>The shard's services and addresses.</summary>
+    public static WebApplicationBuilder AddKvStore(this WebApplicationBuilder builder, KvStoreOptions options)
     {
-        KvStoreOptions options = builder.AddValidatedOptions<KvStoreOptions>(KvStoreOptions.Section);
         builder.ListenForGrpc(ListenAddress.Parse(options.ListenAddress));
         if (options.HttpListenAddress.Length > 0)
         {
@@ -47,7 +50,7 @@ public static class KvStoreHost
         builder.Services.AddSingleton<IBlockTier>(services => services.GetRequiredService<MemoryTier>());
         builder.Services.AddHostedService<StoreMetrics>();
         builder.Services.AddSingleton<IWorkerLoadSource, StoreLoad>();
-        builder.Services.AddClusterMembership(services => Describe(services.GetRequiredService<IOptions<KvStoreOptions>>().Value));
+        builder.Services.AddClusterMembership(_ => Describe(options));
         return builder;
     }
 
@@ -55,6 +58,16 @@ public static class KvStoreHost
     public static WebApplication MapKvStore(this WebApplication app)
     {
         app.MapGrpcService<KvStoreService>();
+        return app;
+    }
+
+    private static WebApplication Build(WebApplicationBuilder builder, KvStoreOptions options)
+    {
+        builder.AddServiceDefaults("kvcluster-kvstore");
+        builder.AddKvStore(options);
+        WebApplication app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapKvStore();
         return app;
     }
 

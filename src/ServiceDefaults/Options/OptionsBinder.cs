@@ -7,7 +7,10 @@ using Microsoft.Extensions.Options;
 
 namespace KvCluster.ServiceDefaults.Options;
 
-/// <summary>Reads settings from configuration and reports every fault at once: unknown names, values of the wrong type, values out of range.</summary>
+/// <summary>
+/// Reads settings from configuration, written as <c>Name</c> or <c>Section:Name</c> (which wins), and reports every fault at once: unknown
+/// names in the section, values of the wrong type, values out of range.
+/// </summary>
 public static class OptionsBinder
 {
     /// <summary>Binds, validates and registers settings, and returns them, since where to listen is needed before the host is built.</summary>
@@ -27,7 +30,8 @@ public static class OptionsBinder
         var options = new TOptions();
         var faults = new List<string>();
         PropertyInfo[] properties = [.. typeof(TOptions).GetProperties().Where(property => property.SetMethod is { IsPublic: true })];
-        foreach (IConfigurationSection setting in configuration.GetSection(section).GetChildren())
+        IEnumerable<IConfigurationSection> bare = properties.Select(property => configuration.GetSection(property.Name)).Where(setting => setting.Value is not null);
+        foreach (IConfigurationSection setting in bare.Concat(configuration.GetSection(section).GetChildren()))
         {
             PropertyInfo? property = properties.FirstOrDefault(
                 property => property.Name.Equals(setting.Key, StringComparison.OrdinalIgnoreCase));
@@ -43,7 +47,7 @@ public static class OptionsBinder
             }
             catch (InvalidOperationException)
             {
-                faults.Add($"{section}:{property.Name} must be {Describe(property.PropertyType)}, not '{setting.Value}'");
+                faults.Add($"{setting.Path} must be {Describe(property.PropertyType)}, not '{setting.Value}'");
             }
         }
 

@@ -1,6 +1,6 @@
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
-using KvCluster.KvStore;
+using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
 using YamlDotNet.RepresentationModel;
 

@@ -18,14 +18,14 @@ internal sealed class TestCluster : IAsyncDisposable
         _store = store;
         Inference = new V1.Inference.InferenceClient(gateway);
         Membership = new V1.Cluster.ClusterClient(gateway);
-        Store = new KvStoreClient(store);
+        Store = new V1.KvStore.KvStoreClient(store);
     }
 
     public V1.Inference.InferenceClient Inference { get; }
 
     public V1.Cluster.ClusterClient Membership { get; }
 
-    public KvStoreClient Store { get; }
+    public V1.KvStore.KvStoreClient Store { get; }
 
     public string HttpAddress => _cluster.HttpAddress;
 

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using KvCluster.CommandLine.Terminal;
+using KvCluster.Inference.Backends.Cpu.Measurement;
+using KvCluster.Inference.Models;
+using Spectre.Console;
+
+namespace KvCluster.CommandLine.Bench;
+
+/// <summary><c>kvcluster bench engine</c>.</summary>
+internal static class EngineBenchCommand
+{
+    private const string About = """
+        Measures prefill and decode of a model on this machine without any network, beside the machine's own peaks.
+
+        Examples:
+          kvcluster bench engine
+          kvcluster bench engine --kv raw --kv int4 --model DIR
+        """;
+
+    public static Command Create()
+    {
+        Option<string[]> kv = new("--kv") { HelpName = "SPEC", Description = "A codec to measure; may be repeated (default: raw, int8 and int4)" };
+        Option<string?> model = ModelOption.Create();
+        var command = new Command("engine", About) { kv, model };
+        command.SetAction(parsed =>
+        {
+            var options = new EngineBenchmarkOptions();
+            if (parsed.GetValue(kv) is { Length: > 0 } specs)
+            {
+                options = options with { Specs = specs };
+            }
+
+            using ModelFolder folder = ModelFolder.Open(ModelOption.Resolve(parsed.GetValue(model)));
+            EngineBenchmarkResult result = EngineBenchmark.Run(folder, options, new StandardErrorProgress());
+            Write(AnsiConsole.Console, options, result);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Write(IAnsiConsole console, EngineBenchmarkOptions options, EngineBenchmarkResult result)
+    {
+        console.WriteLine(
+            $"{result.WorkerCount} cores: {result.PeakFmaGflops:0} GFLOP/s of FMA and {result.PeakBandwidthGBps:0.0} GB/s of memory, measured; "
+            + $"{result.ResidentSizeBytes / 1e6:0} MB resident with {options.MemoryContextTokenCount:N0} tokens of {options.Specs[0]} KV cached");
+        var table = new Table { Border = TableBorder.Markdown };
+        table.AddColumn("measure");
+        foreach (CodecBenchmarkResult codec in result.Codecs)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(codec.Spec)).RightAligned());
+        }
+
+        Row($"prefill of {options.PromptTokenCount:N0} tokens, tok/s", codec => codec.PrefillTokensPerSecond.ToString("N0"));
+        Row("  GFLOP/s", codec => codec.PrefillGflops.ToString("0.0"));
+        Row("  share of the FMA peak", codec => codec.PrefillPercentOfPeak.ToString("0") + " %");
+        Row($"decode at {options.PromptTokenCount:N0} tokens of context, tok/s", codec => codec.DecodeTokensPerSecond.ToString("N0"));
+        Row($"decode of {options.BatchSequenceCount} sequences at {options.BatchContextTokenCount} tokens, tok/s in all", codec => codec.BatchDecodeTokensPerSecond.ToString("N0"));
+        Row("KV bytes a token", codec => codec.SealedBytesPerToken.ToString("N0"));
+        console.Write(table);
+
+        void Row(string measure, Func<CodecBenchmarkResult, string> value) =>
+            table.AddRow([Markup.Escape(measure), .. result.Codecs.Select(codec => Markup.Escape(value(codec)))]);
+    }
+}
