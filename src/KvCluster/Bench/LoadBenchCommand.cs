@@ -34,7 +34,7 @@ internal static class LoadBenchCommand
             var embedded = new ClusterOptions
             {
                 ModelFolder = address is null ? ModelOption.Resolve(parsed.GetValue(model)) : "",
-                KvSpec = parsed.GetRequiredValue(kv),
+                KvSpec = KvOption.Canonical(parsed.GetRequiredValue(kv)),
             };
             await using Connection connection = await Connection.OpenAsync(address, embedded, cancellationToken);
             var load = new LoadGenerator(connection.Inference, PromptMix.Interleave(rows));

@@ -3,7 +3,6 @@ using System.Text.Json;
 using KvCluster.CommandLine.Serve;
 using KvCluster.CommandLine.Terminal;
 using KvCluster.Compression.Blocks;
-using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Models;
 using Spectre.Console;
 
@@ -51,7 +50,7 @@ internal static class EvalCommand
     private static async Task<int> RunAsync(
         string data, string[] specs, int? limit, string? json, string modelFolder, CancellationToken cancellationToken)
     {
-        string[] all = [.. specs.Prepend(Baseline).Select(spec => CodecSpec.Parse(spec).ToString()).Distinct()];
+        string[] all = [.. specs.Prepend(Baseline).Select(KvOption.Canonical).Distinct()];
         List<EvalRow> rows = EvalFile.Read(data, limit);
         int rawBytesPerToken = RawBytesPerToken(modelFolder);
         List<SpecResult> results = [];

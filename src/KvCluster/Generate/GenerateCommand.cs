@@ -62,7 +62,7 @@ internal static class GenerateCommand
             var embedded = new ClusterOptions
             {
                 ModelFolder = address is null ? ModelOption.Resolve(parsed.GetValue(model)) : "",
-                KvSpec = parsed.GetRequiredValue(kv),
+                KvSpec = KvOption.Canonical(parsed.GetRequiredValue(kv)),
             };
             await using Connection connection = await Connection.OpenAsync(address, embedded, cancellationToken);
             return await AnswerPrinter.RunAsync(connection.Inference, request, parsed.GetValue(usage), cancellationToken);

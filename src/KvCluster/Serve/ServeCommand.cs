@@ -1,6 +1,5 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Terminal;
-using KvCluster.Compression.Codecs;
 
 namespace KvCluster.CommandLine.Serve;
 
@@ -42,8 +41,7 @@ internal static class ServeCommand
         var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, role, gateway, listen };
         command.SetAction((parsed, cancellationToken) =>
         {
-            string spec = parsed.GetRequiredValue(kv);
-            CodecSpec.Parse(spec);
+            string spec = KvOption.Canonical(parsed.GetRequiredValue(kv));
             var options = new ClusterOptions
             {
                 ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
 
 namespace KvCluster.CommandLine.Terminal;
 
@@ -6,6 +8,7 @@ namespace KvCluster.CommandLine.Terminal;
 internal static class KvOption
 {
     public const string Default = "int4";
+    private static readonly KvGeometry AnyGeometry = new(1, 1, 64);
 
     public static Option<string> Create() => new("--kv")
     {
@@ -13,4 +16,8 @@ internal static class KvOption
         Description = "Codec of the KV blocks: raw, int8 or int4",
         DefaultValueFactory = _ => Default,
     };
+
+    /// <summary>The canonical form of a spec, checked before anything is loaded.</summary>
+    /// <exception cref="CodecSpecException">No such codec, or a parameter that it does not take.</exception>
+    public static string Canonical(string spec) => CodecRegistry.Create(spec, AnyGeometry).Spec;
 }

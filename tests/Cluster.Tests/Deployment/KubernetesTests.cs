@@ -106,10 +106,10 @@ public sealed class KubernetesTests
             }
         }
 
-        foreach (V1.WorkerStatus worker in (await cluster.Membership.ListWorkersAsync(new V1.ListWorkersRequest())).Workers)
+        foreach (V1.WorkerStatus worker in (await cluster.Membership.ListWorkersAsync(new V1.ListWorkersRequest(), cancellationToken: TestContext.Current.CancellationToken)).Workers)
         {
             using Grpc.Net.Client.GrpcChannel channel = Protocol.GrpcChannels.Create(worker.Worker.Address);
-            Grpc.Health.V1.HealthCheckResponse health = await new Grpc.Health.V1.Health.HealthClient(channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest());
+            Grpc.Health.V1.HealthCheckResponse health = await new Grpc.Health.V1.Health.HealthClient(channel).CheckAsync(new Grpc.Health.V1.HealthCheckRequest(), cancellationToken: TestContext.Current.CancellationToken);
             Assert.Equal(Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
         }
     }

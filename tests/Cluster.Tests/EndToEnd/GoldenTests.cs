@@ -16,7 +16,7 @@ public sealed class GoldenTests
             string text = golds.GetProperty("text").GetString()!;
             int[] ids = [.. golds.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())];
             int[] greedy = [.. golds.GetProperty("greedy_ids").EnumerateArray().Select(id => id.GetInt32())];
-            V1.TokenizeReply tokens = await cluster.Inference.TokenizeAsync(new V1.TokenizeRequest { Text = text });
+            V1.TokenizeReply tokens = await cluster.Inference.TokenizeAsync(new V1.TokenizeRequest { Text = text }, cancellationToken: TestContext.Current.CancellationToken);
             Assert.Equal(ids, tokens.TokenIds);
 
             Answer answer = await cluster.Inference.AskAsync(text);

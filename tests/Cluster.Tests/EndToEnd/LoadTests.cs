@@ -30,7 +30,7 @@ public sealed class LoadTests
             {
                 Text = Prompts.Of("lookup_60", i),
                 Sampling = new V1.Sampling { Temperature = 0, MaxTokens = 4000, IgnoreEos = true },
-            });
+            }, cancellationToken: TestContext.Current.CancellationToken);
             // Half go before the first token, half while tokens flow.
             if (i % 2 == 0)
             {

@@ -44,7 +44,7 @@ public sealed class SameAnswerTests
             Text = prompt,
             Sampling = new V1.Sampling { Temperature = 0, MaxTokens = 150, IgnoreEos = true },
         });
-        int[] longer = [.. (await cluster.Inference.TokenizeAsync(new V1.TokenizeRequest { Text = prompt })).TokenIds, .. first.TokenIds];
+        int[] longer = [.. (await cluster.Inference.TokenizeAsync(new V1.TokenizeRequest { Text = prompt }, cancellationToken: TestContext.Current.CancellationToken)).TokenIds, .. first.TokenIds];
 
         Answer warm = await Continue("");
         Answer cold = await Continue("cold");
