@@ -46,13 +46,15 @@ internal sealed class TestStore : IAsyncDisposable
         var time = new TestTimeProvider();
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], new Dictionary<string, string?>
         {
-            ["KvStore:ListenAddress"] = listenAddress,
-            ["KvStore:HttpListenAddress"] = httpListenAddress,
-            ["KvStore:MemoryBudgetBytes"] = budgetBytes.ToString(),
             ["Logging:LogLevel:Default"] = "None",
         }, isEmbedded: true);
         builder.Services.AddSingleton<TimeProvider>(time);
-        builder.AddServiceDefaults("kvstore-test").AddKvStore();
+        builder.AddServiceDefaults("kvstore-test").AddKvStore(new KvStoreOptions
+        {
+            ListenAddress = listenAddress,
+            HttpListenAddress = httpListenAddress,
+            MemoryBudgetBytes = budgetBytes,
+        });
         WebApplication app = builder.Build();
         app.MapServiceDefaults().MapKvStore();
         await ServiceHost.StartAsync(app).Soon();

@@ -3,7 +3,7 @@ import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
 
 const [address, protoRoot, text, maxTokens] = process.argv.slice(2);
-const definition = loader.loadSync('kvcluster/v1/inference.proto', { includeDirs: [protoRoot], keepCase: true, longs: Number });
+const definition = loader.loadSync('kvcluster/v1/inference.proto', { includeDirs: [protoRoot], keepCase: true, longs: Number, defaults: true });
 const { Inference } = grpc.loadPackageDefinition(definition).kvcluster.v1;
 const client = new Inference(address, grpc.credentials.createInsecure());
 
