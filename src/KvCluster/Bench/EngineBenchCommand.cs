@@ -40,7 +40,7 @@ internal static class EngineBenchCommand
 
     private static void Write(IAnsiConsole console, EngineBenchmarkOptions options, EngineBenchmarkResult result)
     {
-        console.WriteLine(
+        Console.WriteLine(
             $"{result.WorkerCount} cores: {result.PeakFmaGflops:0} GFLOP/s of FMA and {result.PeakBandwidthGBps:0.0} GB/s of memory, measured; "
             + $"{result.ResidentSizeBytes / 1e6:0} MB resident with {options.MemoryContextTokenCount:N0} tokens of {options.Specs[0]} KV cached");
         var table = new Table { Border = TableBorder.Markdown };
