@@ -15,16 +15,23 @@ internal static class EngineBenchCommand
         Examples:
           kvcluster bench engine
           kvcluster bench engine --kv raw --kv int4 --model DIR
+          kvcluster bench engine --kv int4 --sequences 32 --context 128
         """;
 
     public static Command Create()
     {
         Option<string[]> kv = new("--kv") { HelpName = "SPEC", Description = "A codec to measure; may be repeated (default: raw, int8 and int4)" };
+        Option<int> sequences = new("--sequences") { HelpName = "N", Description = "Sequences decoded together", DefaultValueFactory = _ => 16 };
+        Option<int> context = new("--context") { HelpName = "TOKENS", Description = "Context of each of them", DefaultValueFactory = _ => 256 };
         Option<string?> model = ModelOption.Create();
-        var command = new Command("engine", About) { kv, model };
+        var command = new Command("engine", About) { kv, sequences, context, model };
         command.SetAction(parsed =>
         {
-            var options = new EngineBenchmarkOptions();
+            var options = new EngineBenchmarkOptions
+            {
+                BatchSequenceCount = parsed.GetRequiredValue(sequences),
+                BatchContextTokenCount = parsed.GetRequiredValue(context),
+            };
             if (parsed.GetValue(kv) is { Length: > 0 } specs)
             {
                 options = options with { Specs = specs };

@@ -7,13 +7,16 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// Products of a few rows with panels of 16 columns in 256-bit vectors. Every element is one chain of fused multiply-adds over
 /// ascending k, so no tiling, row count or instruction set changes a bit; the scalar oracle is in the tests.
 /// </summary>
-/// <remarks>Accumulators are named locals because only those stay in registers; rows past TRows.Count are removed by the JIT.</remarks>
+/// <remarks>
+/// Accumulators are named locals because only those stay in registers; rows past TRows.Count are removed by the JIT. Never inlined: several
+/// kernels in one method spill their row pointers in the inner loop, which halves the speed.
+/// </remarks>
 internal static unsafe class TileKernel256
 {
     public const int MaxRowCount = 6;
 
     /// <summary>One to six rows times one panel; <paramref name="bias"/> (or null) is added when the chain is done.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void OnePanel<TPanel, TRows>(in Tile tile, byte* panel, float* c, float* bias)
         where TPanel : struct, IPanelReader
         where TRows : struct, IRowCount
@@ -132,7 +135,7 @@ internal static unsafe class TileKernel256
     }
 
     /// <summary>One to three rows times two panels: enough chains in flight for few rows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void TwoPanels<TPanel, TRows>(in Tile tile, byte* panel, nint panelStride, float* c, float* bias)
         where TPanel : struct, IPanelReader
         where TRows : struct, IRowCount
@@ -210,7 +213,7 @@ internal static unsafe class TileKernel256
     }
 
     /// <summary>One row times four panels.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void FourPanels<TPanel>(in Tile tile, byte* panel, nint panelStride, float* c, float* bias)
         where TPanel : struct, IPanelReader
     {

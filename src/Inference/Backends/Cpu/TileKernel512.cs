@@ -15,7 +15,7 @@ internal static unsafe class TileKernel512
     public const int MinRowCount = 7;
 
     /// <summary>Seven to twelve rows times one panel; <paramref name="bias"/> (or null) is added when the chain is done.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void OnePanel<TPanel, TRows>(in Tile tile, byte* panel, float* c, float* bias)
         where TPanel : struct, IPanelReader
         where TRows : struct, IRowCount
