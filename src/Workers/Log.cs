@@ -10,4 +10,7 @@ internal static partial class Log
 
     [LoggerMessage(101, LogLevel.Warning, "{RequestId}: reading blocks from {Address} failed, what is missing is computed: {Status} {Detail}")]
     public static partial void ReadFailed(this ILogger log, string requestId, string address, StatusCode status, string detail);
+
+    [LoggerMessage(102, LogLevel.Error, "A step of {SequenceCount} sequences failed; they end with INTERNAL.")]
+    public static partial void StepFailed(this ILogger log, Exception error, int sequenceCount);
 }

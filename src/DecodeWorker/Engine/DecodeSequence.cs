@@ -6,7 +6,7 @@ using KvCluster.Workers;
 namespace KvCluster.DecodeWorker.Engine;
 
 /// <summary>
-/// One Sequence in the engine. From <see cref="DecodeEngine.Submit"/> until <see cref="Released"/> the cache is the engine's
+/// One Sequence in the engine. From <see cref="EngineLoop{TSequence}.Submit"/> until <see cref="Released"/> the cache is the engine's
 /// alone. A reader that falls behind by <paramref name="bufferLimit"/> tokens pauses its own Sequence and no other.
 /// </summary>
 /// <param name="requestId">Whose request.</param>
@@ -16,7 +16,7 @@ namespace KvCluster.DecodeWorker.Engine;
 /// <param name="givenTokenCount">Tokens whose KV must be there before it counts as ready.</param>
 /// <param name="bufferLimit">Outputs that may wait for the reader.</param>
 internal sealed class DecodeSequence(
-    string requestId, Generation generation, SequenceCache cache, QueuedTokens queued, int givenTokenCount, int bufferLimit)
+    string requestId, Generation generation, SequenceCache cache, QueuedTokens queued, int givenTokenCount, int bufferLimit) : IEngineSequence
 {
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

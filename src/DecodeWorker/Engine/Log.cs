@@ -5,9 +5,6 @@ namespace KvCluster.DecodeWorker.Engine;
 
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Error, "A step of {SequenceCount} sequences failed; they end with INTERNAL.")]
-    public static partial void StepFailed(this ILogger log, Exception error, int sequenceCount);
-
-    [LoggerMessage(2, LogLevel.Warning, "Block {BlockId} filled here but the KvStore did not take it: {Status} {Detail}")]
+    [LoggerMessage(1, LogLevel.Warning, "Block {BlockId} filled here but the KvStore did not take it: {Status} {Detail}")]
     public static partial void BlockNotWritten(this ILogger log, BlockId blockId, StatusCode status, string detail);
 }

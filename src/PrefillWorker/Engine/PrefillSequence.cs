@@ -5,10 +5,10 @@ using KvCluster.Workers;
 namespace KvCluster.PrefillWorker.Engine;
 
 /// <summary>
-/// One prompt in the engine. From <see cref="PrefillEngine.Submit"/> until <see cref="Released"/> the cache is the engine's alone.
+/// One prompt in the engine. From <see cref="EngineLoop{TSequence}.Submit"/> until <see cref="Released"/> the cache is the engine's alone.
 /// </summary>
 internal sealed class PrefillSequence(
-    string requestId, Generation generation, SequenceCache cache, SlabOutbox outbox, QueuedTokens queued, bool sendsTail)
+    string requestId, Generation generation, SequenceCache cache, SlabOutbox outbox, QueuedTokens queued, bool sendsTail) : IEngineSequence
 {
     private readonly TaskCompletionSource<PrefillSample> _sampled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -23,7 +23,8 @@ public sealed class GoldenTests
             using SequenceCache cache = Sequences.NewCache(runner);
             float[] logits = Sequences.Prefill(runner, cache, golden.TokenIds, 512);
             int[] order = [.. Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).Take(20)];
-            Assert.Equal(golden.TopIds, order);
+            // Where two logits are closer than the 16-bit KV can tell apart, their order is not the model's.
+            Assert.Equal(golden.TopIds.Order(), order.Order());
             for (int i = 0; i < order.Length; i++)
             {
                 Assert.InRange(logits[golden.TopIds[i]], golden.TopLogits[i] - LogitTolerance, golden.TopLogits[i] + LogitTolerance);

@@ -1,0 +1,206 @@
+using KvCluster.Inference.Backends;
+using KvCluster.Inference.Cache;
+using KvCluster.Inference.Engine;
+
+namespace KvCluster.Workers;
+
+/// <summary>
+/// The loop of an engine, on a thread of its own: schedule, run, commit. Sequences join and leave between steps. What a step
+/// grants, and what becomes of its result, is the worker's.
+/// </summary>
+internal abstract class EngineLoop<TSequence> : IDisposable
+    where TSequence : class, IEngineSequence
+{
+    private static readonly SequenceFailedException Stopped = new("The worker was stopped.");
+
+    private readonly ILogger _log;
+    private readonly EngineThread _thread;
+    private readonly List<TSequence> _inbox = [];
+    private readonly List<TSequence> _sequences = [];
+    private readonly StepBatch _batch = new();
+    private int[] _grants = new int[16];
+    private bool _isStopped;
+
+    protected EngineLoop(string name, IModelRunner runner, TimeProvider time, ILogger log)
+    {
+        Runner = runner;
+        Time = time;
+        _log = log;
+        _thread = new EngineThread(name, Step);
+    }
+
+    protected IModelRunner Runner { get; }
+
+    protected TimeProvider Time { get; }
+
+    /// <summary>Hands a Sequence to the engine; at least one of its tokens has no KV yet.</summary>
+    public void Submit(TSequence sequence)
+    {
+        lock (_inbox)
+        {
+            if (_isStopped)
+            {
+                sequence.Release(Stopped);
+                return;
+            }
+
+            Join(sequence);
+            _inbox.Add(sequence);
+        }
+
+        _thread.Wake();
+    }
+
+    public void Cancel(TSequence sequence)
+    {
+        sequence.Cancel();
+        _thread.Wake();
+    }
+
+    /// <summary>Who sat out may go on: an outbox has room again, or a reader has caught up.</summary>
+    public void Wake() => _thread.Wake();
+
+    public void Dispose()
+    {
+        _thread.Dispose();
+        lock (_inbox)
+        {
+            _isStopped = true;
+            _sequences.AddRange(_inbox);
+            _inbox.Clear();
+        }
+
+        _sequences.ForEach(sequence => sequence.Release(Stopped));
+        _sequences.Clear();
+    }
+
+    /// <summary>Begins to step; the last line of a derived constructor.</summary>
+    protected void Start() => _thread.Start();
+
+    /// <summary>A Sequence arrives; called in order of arrival, under the inbox's lock.</summary>
+    protected virtual void Join(TSequence sequence)
+    {
+    }
+
+    /// <summary>Sets the tokens that each Sequence computes in this step.</summary>
+    /// <returns>Tokens granted in all; 0 when nobody can go on.</returns>
+    protected abstract int Plan(List<TSequence> sequences, Span<int> grants);
+
+    /// <summary>A Sequence takes part in the step that begins; who hears of the Blocks that it fills.</summary>
+    protected abstract ISlabSink? Begin(TSequence sequence);
+
+    /// <summary>Takes in an entry's result; true when the Sequence is done, well or not.</summary>
+    protected abstract bool Commit(TSequence sequence, SequenceFailedException? failure, Span<float> logits);
+
+    /// <summary>Samples the next token of a Sequence and sends it on; the failure, if that can't be done.</summary>
+    protected abstract SequenceFailedException? Emit(TSequence sequence, Span<float> logits);
+
+    /// <summary>A step has ended.</summary>
+    protected abstract void Record(TimeSpan elapsed, int sequenceCount, int tokenCount);
+
+    /// <summary>A fault in one Sequence's sampling must not end the thread that serves them all.</summary>
+    protected SequenceFailedException? TryEmit(TSequence sequence, Span<float> logits)
+    {
+        try
+        {
+            return Emit(sequence, logits);
+        }
+        catch (Exception error)
+        {
+            _log.StepFailed(error, 1);
+            return SequenceFailedException.Of(error);
+        }
+    }
+
+    private bool Step()
+    {
+        Admit();
+        if (!Schedule())
+        {
+            return false;
+        }
+
+        var startedAt = Time.GetTimestamp();
+        var error = Run();
+        Commit(error);
+        Record(Time.GetElapsedTime(startedAt), _batch.EntryCount, _batch.TokenCount);
+        return true;
+    }
+
+    private void Admit()
+    {
+        lock (_inbox)
+        {
+            _sequences.AddRange(_inbox);
+            _inbox.Clear();
+        }
+
+        for (var i = _sequences.Count - 1; i >= 0; i--)
+        {
+            if (_sequences[i].IsCancelled)
+            {
+                _sequences[i].Release();
+                _sequences.RemoveAt(i);
+            }
+        }
+    }
+
+    private bool Schedule()
+    {
+        if (_grants.Length < _sequences.Count)
+        {
+            Array.Resize(ref _grants, 2 * _sequences.Count);
+        }
+
+        return Plan(_sequences, _grants.AsSpan(0, _sequences.Count)) > 0;
+    }
+
+    private Exception? Run()
+    {
+        _batch.Clear();
+        try
+        {
+            for (var i = 0; i < _sequences.Count; i++)
+            {
+                if (_grants[i] > 0)
+                {
+                    var sequence = _sequences[i];
+                    var tokens = sequence.Generation.TokenIds.Slice(sequence.Cache.TokenCount, _grants[i]);
+                    _batch.Add(sequence.Cache, tokens, wantsLogits: _grants[i] == sequence.PendingTokenCount, Begin(sequence));
+                }
+            }
+
+            Runner.Forward(_batch);
+            return null;
+        }
+        catch (Exception error)
+        {
+            _log.StepFailed(error, _batch.EntryCount);
+            return error;
+        }
+    }
+
+    private void Commit(Exception? error)
+    {
+        var entry = 0;
+        var kept = 0;
+        for (var i = 0; i < _sequences.Count; i++)
+        {
+            var sequence = _sequences[i];
+            if (_grants[i] == 0 || !Commit(sequence, entry++, error))
+            {
+                _sequences[kept++] = sequence;
+            }
+        }
+
+        _sequences.RemoveRange(kept, _sequences.Count - kept);
+    }
+
+    private bool Commit(TSequence sequence, int entry, Exception? error)
+    {
+        var failure = error is not null ? SequenceFailedException.Of(error)
+            : _batch.Failure(entry) is var step and not StepFailure.None ? SequenceFailedException.Of(step)
+            : null;
+        return Commit(sequence, failure, failure is null && sequence.PendingTokenCount == 0 ? _batch.Logits(entry) : default);
+    }
+}
