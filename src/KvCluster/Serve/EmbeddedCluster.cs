@@ -24,6 +24,9 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>Where clients speak <c>kvcluster.v1.Inference</c>.</summary>
     public string GrpcAddress { get; private set; } = "";
 
+    /// <summary>Services of the KvStore, for those who look inside.</summary>
+    public IServiceProvider? StoreServices { get; private set; }
+
     /// <summary>Starts the hosts and waits until a request can be served.</summary>
     public static async Task<EmbeddedCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken)
     {
@@ -69,7 +72,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
 
         var store = new KvStoreOptions { ListenAddress = AnyLoopbackPort, GatewayAddress = GrpcAddress, WorkerId = "kvstore-0" };
         store.MemoryBudgetBytes = options.StoreBudgetBytes ?? store.MemoryBudgetBytes;
-        await StartAsync(KvStoreHost.Create(store), cancellationToken);
+        StoreServices = (await StartAsync(KvStoreHost.Create(store), cancellationToken)).Services;
 
         for (int i = 0; i < options.PrefillWorkerCount; i++)
         {

@@ -1,6 +1,8 @@
 using Grpc.Net.Client;
 using KvCluster.CommandLine.Serve;
+using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace KvCluster.Cluster.Tests.EndToEnd;
 
@@ -26,6 +28,9 @@ internal sealed class TestCluster : IAsyncDisposable
     public V1.Cluster.ClusterClient Membership { get; }
 
     public V1.KvStore.KvStoreClient Store { get; }
+
+    /// <summary>The store's memory tier itself, to damage what it holds and to check it.</summary>
+    public MemoryTier MemoryTier => _cluster.StoreServices!.GetRequiredService<MemoryTier>();
 
     public string HttpAddress => _cluster.HttpAddress;
 
