@@ -9,7 +9,7 @@ namespace KvCluster.KvStore.Tests;
 public sealed class SettingsTests
 {
     [Theory]
-    [InlineData("http://*:8083", 8083, null, "0.0.0.0")]
+    [InlineData("http://0.0.0.0:8083", 8083, null, "0.0.0.0")]
     [InlineData("http://localhost:0", 0, null, null)]
     [InlineData("http://[::1]:81/", 81, null, "::1")]
     [InlineData("unix:///run/kv.sock", 0, "/run/kv.sock", null)]
@@ -53,7 +53,7 @@ public sealed class SettingsTests
     public void Bind_NoSettings_GivesTheDefaults()
     {
         KvStoreOptions options = Bind([]);
-        Assert.Equal(("http://*:8083", 0L, TimeSpan.FromSeconds(30)), (options.ListenAddress, options.MemoryBudgetBytes, options.PutTimeout));
+        Assert.Equal(("http://0.0.0.0:8083", 0L, TimeSpan.FromSeconds(30)), (options.ListenAddress, options.MemoryBudgetBytes, options.PutTimeout));
         Assert.InRange(options.EffectiveMemoryBudgetBytes, 1, long.MaxValue);
     }
 
