@@ -9,7 +9,7 @@ namespace KvCluster.KvStore.Tests;
 public sealed class SettingsTests
 {
     [Theory]
-    [InlineData("http://0.0.0.0:8083", 8083, null, "0.0.0.0")]
+    [InlineData("http://*:8083", 8083, null, "0.0.0.0")]
     [InlineData("http://localhost:0", 0, null, null)]
     [InlineData("http://[::1]:81/", 81, null, "::1")]
     [InlineData("unix:///run/kv.sock", 0, "/run/kv.sock", null)]

@@ -7,7 +7,7 @@ public sealed class KvStoreOptions : IValidatedOptions
 {
     public const string Section = "KvStore";
 
-    /// <summary>Where gRPC is served. Default <c>http://*:8083</c>.</summary>
+    /// <summary>Where gRPC is served. Default <c>http://0.0.0.0:8083</c>.</summary>
     public string ListenAddress { get; set; } = "http://0.0.0.0:8083";
 
     /// <summary>Where <c>/metrics</c>, <c>/healthz</c> and <c>/readyz</c> are served over HTTP/1.1. Default empty: not at all.</summary>
