@@ -10,12 +10,20 @@ public sealed class IdentityTests
 {
     private static readonly Sampling Sampled = new()
     {
-        Temperature = 0.9f, TopP = 0.95f, FrequencyPenalty = 0.5f, RepetitionPenalty = 1.1f, IgnoreEos = true,
+        Temperature = 0.9f,
+        TopP = 0.95f,
+        FrequencyPenalty = 0.5f,
+        RepetitionPenalty = 1.1f,
+        IgnoreEos = true,
     };
 
     private static readonly SamplingParameters SampledParameters = new()
     {
-        Temperature = 0.9f, TopP = 0.95f, FrequencyPenalty = 0.5f, RepetitionPenalty = 1.1f, IgnoreEos = true,
+        Temperature = 0.9f,
+        TopP = 0.95f,
+        FrequencyPenalty = 0.5f,
+        RepetitionPenalty = 1.1f,
+        IgnoreEos = true,
     };
 
     [Theory]
