@@ -4,6 +4,7 @@ using KvCluster.Inference.Engine;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Membership;
+using KvCluster.ServiceDefaults.Options;
 using KvCluster.V1;
 using KvCluster.Workers;
 
@@ -20,7 +21,7 @@ public static class DecodeWorkerHost
 
     internal static WebApplication Create(DecodeWorkerOptions options, string[] args, bool isEmbedded)
     {
-        WorkerOptions.ThrowIfInvalid(options, DecodeWorkerOptions.Section);
+        OptionsBinder.ThrowIfInvalid(options, DecodeWorkerOptions.Section);
         var builder = ServiceHost.CreateBuilder(args, isEmbedded: isEmbedded);
         builder.ListenForGrpc(ListenAddress.Parse(options.ListenAddress));
         if (options.HttpListenAddress.Length > 0)

@@ -38,12 +38,7 @@ public static class GatewayHost
     /// <param name="configure">Registers services ahead of the Gateway's own, e.g. a clock.</param>
     internal static WebApplication Create(GatewayOptions options, Action<IServiceCollection>? configure)
     {
-        string[] faults = [.. options.Validate()];
-        if (faults.Length > 0)
-        {
-            throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
-        }
-
+        OptionsBinder.ThrowIfInvalid(options);
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], isEmbedded: true);
         configure?.Invoke(builder.Services);
         return Build(builder, options);
@@ -66,9 +61,6 @@ public static class GatewayHost
     private static WebApplication Build(WebApplicationBuilder builder, GatewayOptions options)
     {
         builder.AddServiceDefaults("kvcluster-gateway");
-
-        // Not ready is a state, asked for every few seconds, not an event.
-        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.ListenForHttp(ListenAddress.Parse(options.HttpAddress));
         builder.ListenForGrpc(ListenAddress.Parse(options.GrpcAddress));
         builder.AddGateway(options);

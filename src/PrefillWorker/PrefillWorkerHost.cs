@@ -4,6 +4,7 @@ using KvCluster.PrefillWorker.Grpc;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Membership;
+using KvCluster.ServiceDefaults.Options;
 using KvCluster.V1;
 using KvCluster.Workers;
 
@@ -20,7 +21,7 @@ public static class PrefillWorkerHost
 
     internal static WebApplication Create(PrefillWorkerOptions options, string[] args, bool isEmbedded)
     {
-        WorkerOptions.ThrowIfInvalid(options, PrefillWorkerOptions.Section);
+        OptionsBinder.ThrowIfInvalid(options, PrefillWorkerOptions.Section);
         var builder = ServiceHost.CreateBuilder(args, isEmbedded: isEmbedded);
         builder.ListenForGrpc(ListenAddress.Parse(options.ListenAddress));
         if (options.HttpListenAddress.Length > 0)

@@ -19,16 +19,6 @@ internal static class WorkerOptions
         return OptionsBinder.Bind<TOptions>(ServiceHost.CreateBuilder(args).Configuration, section);
     }
 
-    /// <exception cref="HostStartException">One line with every fault.</exception>
-    public static void ThrowIfInvalid(IValidatedOptions options, string section)
-    {
-        string[] faults = [.. options.Validate().Select(fault => $"{section}:{fault}")];
-        if (faults.Length > 0)
-        {
-            throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
-        }
-    }
-
     public static string WorkerIdOf(string configured, string role) =>
         configured.Length > 0 ? configured : $"{role}-{Environment.MachineName}";
 

@@ -17,10 +17,8 @@ public static class KvStoreHost
     /// <exception cref="HostStartException">Settings are wrong.</exception>
     public static WebApplication Create(KvStoreOptions options)
     {
-        string[] faults = [.. options.Validate()];
-        return faults.Length == 0
-            ? Build(ServiceHost.CreateBuilder([], isEmbedded: true), options)
-            : throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
+        OptionsBinder.ThrowIfInvalid(options);
+        return Build(ServiceHost.CreateBuilder([], isEmbedded: true), options);
     }
 
     /// <summary>The whole app of a process of its own.</summary>

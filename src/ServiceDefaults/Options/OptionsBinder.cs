@@ -51,8 +51,24 @@ public static class OptionsBinder
             }
         }
 
-        faults.AddRange(options.Validate().Select(fault => $"{section}:{fault}"));
-        return faults.Count == 0 ? options : throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
+        faults.AddRange(FaultsOf(options, section));
+        ThrowIfAny(faults);
+        return options;
+    }
+
+    /// <summary>For settings that code made, and not configuration; faults are named with the section when there is one.</summary>
+    /// <exception cref="HostStartException">One line with every fault.</exception>
+    public static void ThrowIfInvalid(IValidatedOptions options, string? section = null) => ThrowIfAny([.. FaultsOf(options, section)]);
+
+    private static IEnumerable<string> FaultsOf(IValidatedOptions options, string? section) =>
+        section is null ? options.Validate() : options.Validate().Select(fault => $"{section}:{fault}");
+
+    private static void ThrowIfAny(List<string> faults)
+    {
+        if (faults.Count > 0)
+        {
+            throw new HostStartException(string.Join("; ", faults), HostStartException.BadSettings);
+        }
     }
 
     private static string Describe(Type type) =>
