@@ -132,6 +132,7 @@ public sealed class MemoryTierModelTests
             TierStat stat = Tier.Stat();
             Assert.Equal(_model.UsedSlabs * TestSlabs.SizeBytes, stat.ByteCount);
             Assert.Equal(_model.AttachedIds.Count(), stat.BlockCount);
+            Assert.Equal(_model.EvictableIds, Tier.EvictableIds());
             Assert.Equal(_model.LeasedCount, stat.LeasedBlockCount);
             Assert.Equal(_model.PendingCount, stat.PendingBlockCount);
             Assert.Equal(_model.Evicted, Tier.Counters.EvictedBlocks);

@@ -44,6 +44,9 @@ internal sealed class ModelTier(int budgetSlabs)
 
     public IEnumerable<BlockId> AttachedIds => _copies.Where(copy => copy.IsAttached).Select(copy => copy.Id);
 
+    /// <summary>Longest unused first.</summary>
+    public IEnumerable<BlockId> EvictableIds => _copies.Where(IsEvictable).Select(copy => copy.Id);
+
     public int UsedSlabs => _copies.Where(copy => copy.IsAttached || IsRead(copy)).Sum(copy => copy.Layers.Count);
 
     public int LeasedCount => _copies.Count(copy => copy.IsAttached && _leases.Any(lease => lease.Copies.Contains(copy)));

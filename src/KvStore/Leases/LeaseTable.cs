@@ -9,22 +9,23 @@ internal sealed class LeaseTable(BlockTable table, string idPrefix)
 {
     private readonly Dictionary<string, BlockLease> _leases = new(StringComparer.Ordinal);
 
-    // A renewed lease stays at its old place and is put back when its turn comes.
-    private readonly PriorityQueue<BlockLease, TimeSpan> _byExpiry = new();
+    // A renewed lease stays at its old place and is put back when its turn comes. Leases that expire together are released in the
+    // order of their numbers: it decides which of their blocks are evicted first, and a heap alone leaves that to chance.
+    private readonly PriorityQueue<BlockLease, (TimeSpan ExpiresAt, long Number)> _byExpiry = new();
     private long _lastNumber;
 
     public IReadOnlyCollection<BlockLease> All => _leases.Values;
 
     public string Create(IReadOnlyList<StoredBlock> blocks, TimeSpan expiresAt)
     {
-        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", blocks, expiresAt);
+        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", _lastNumber, blocks, expiresAt);
         foreach (StoredBlock block in blocks)
         {
             table.Lease(block);
         }
 
         _leases.Add(lease.Id, lease);
-        _byExpiry.Enqueue(lease, expiresAt);
+        _byExpiry.Enqueue(lease, (expiresAt, lease.Number));
         return lease.Id;
     }
 
@@ -37,7 +38,7 @@ internal sealed class LeaseTable(BlockTable table, string idPrefix)
 
         if (expiresAt < lease.ExpiresAt)
         {
-            _byExpiry.Enqueue(lease, expiresAt);
+            _byExpiry.Enqueue(lease, (expiresAt, lease.Number));
         }
 
         lease.ExpiresAt = expiresAt;
@@ -57,16 +58,16 @@ internal sealed class LeaseTable(BlockTable table, string idPrefix)
 
     public void ReleaseExpired(TimeSpan now)
     {
-        while (_byExpiry.TryPeek(out BlockLease? lease, out TimeSpan listedExpiry) && listedExpiry <= now)
+        while (_byExpiry.TryPeek(out BlockLease? lease, out (TimeSpan ExpiresAt, long Number) listed) && listed.ExpiresAt <= now)
         {
             _byExpiry.Dequeue();
-            if (lease.ExpiresAt <= now)
+            if (lease.ExpiresAt == listed.ExpiresAt)
             {
                 Release(lease.Id);
             }
-            else if (_leases.ContainsKey(lease.Id) && lease.ExpiresAt > listedExpiry)
+            else if (_leases.ContainsKey(lease.Id) && lease.ExpiresAt > listed.ExpiresAt)
             {
-                _byExpiry.Enqueue(lease, lease.ExpiresAt);
+                _byExpiry.Enqueue(lease, (lease.ExpiresAt, lease.Number));
             }
         }
     }

@@ -58,6 +58,15 @@ internal sealed partial class MemoryTier
         }
     }
 
+    /// <summary>What would be evicted, first first.</summary>
+    internal BlockId[] EvictableIds()
+    {
+        lock (_lock)
+        {
+            return [.. _table.Evictable.Select(block => block.Id)];
+        }
+    }
+
     /// <summary>Puts that are at work on a block; for tests that need two.</summary>
     internal int WriterCountOf(BlockId id)
     {
