@@ -21,7 +21,7 @@ internal static class CodecBenchmark
             }
 
             byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
-            double encode = Stopclock.Measure(() => codec.Encode(0, layer, payload));
+            double encode = Stopclock.Measure(() => codec.Encode(0, layer, default, payload));
             Stopclock.Print($"{spec}: encode", encode, 2.0 * layer.Length, "GB/s of 16-bit input");
             foreach (int queryCount in new[] { 1, 2, 3, 4, 8, 64 })
             {

@@ -18,11 +18,13 @@ internal static class AttentionGuard
         }
     }
 
-    public static void RequireScores(KvGeometry geometry, int kvHead, int queriesLength, int queryCount, int scoresLength) =>
-        Require(geometry, kvHead, queryCount, queriesLength, geometry.HeadSize, scoresLength, KvGeometry.BlockTokenCount);
+    public static void RequireScores(
+        KvGeometry geometry, int kvHead, int queriesLength, int queryCount, int queryWidth, int scoresLength) =>
+        Require(geometry, kvHead, queryCount, queriesLength, queryWidth, scoresLength, KvGeometry.BlockTokenCount);
 
-    public static void RequireValues(KvGeometry geometry, int kvHead, int weightsLength, int queryCount, int outputLength) =>
-        Require(geometry, kvHead, queryCount, weightsLength, KvGeometry.BlockTokenCount, outputLength, geometry.HeadSize);
+    public static void RequireValues(
+        KvGeometry geometry, int kvHead, int weightsLength, int queryCount, int outputLength, int outputWidth) =>
+        Require(geometry, kvHead, queryCount, weightsLength, KvGeometry.BlockTokenCount, outputLength, outputWidth);
 
     private static void Require(
         KvGeometry geometry, int kvHead, int queryCount, int inputLength, int inputRow, int outputLength, int outputRow)

@@ -1,58 +1,87 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Calibration;
+using KvCluster.Compression.Projection;
 
 namespace KvCluster.Compression.Codecs;
 
 /// <summary>The codecs that specs can name.</summary>
 public static class CodecRegistry
 {
-    private static readonly CodecMethod[] Methods =
-    [
-        new("raw", CodecRole.Quantiser, [], (_, geometry) => new RawCodec(geometry)),
-        new("int8", CodecRole.Quantiser, [], (_, geometry) => new IntCodec(geometry, bitCount: 8)),
-        new("int4", CodecRole.Quantiser, [], (_, geometry) => new IntCodec(geometry, bitCount: 4)),
-    ];
+    private const string PayloadFormat = "pipeline/1";
+    private static readonly KvGeometry AnyGeometry = new(1, 1, 64);
 
     /// <summary>For help texts and messages.</summary>
-    public static IReadOnlyList<string> ValidSpecs { get; } = [.. Methods.Select(method => method.Name)];
+    public static IReadOnlyList<string> ValidSpecs { get; } = [.. CodecMethods.All.Select(method => method.Name)];
 
-    /// <summary>The codec that <paramref name="spec"/> names, for a model's KV.</summary>
+    /// <summary>The canonical spelling of a spec, checked as far as that goes without a model and its Profiles.</summary>
     /// <exception cref="CodecSpecException">The spec is malformed, or names a method or parameter that does not exist.</exception>
-    /// <exception cref="ArgumentException">The geometry is one that no codec can hold: the head size must be a multiple of 16.</exception>
-    public static KvCodec Create(string spec, KvGeometry geometry)
+    public static string Canonical(string spec)
     {
-        var parsed = CodecSpec.Parse(spec);
-        CodecMethod? quantiser = null;
-        CodecRole? previous = null;
-        foreach (CodecStage stage in parsed.Stages)
+        CodecPlan plan = CodecPlan.Make(CodecSpec.Parse(spec), spec);
+        if (plan.ProfileSpec is null)
         {
-            CodecMethod method = Find(spec, stage);
-            if (previous >= method.Role)
-            {
-                throw new CodecSpecException(spec, stage.Position, $"'{stage.Name}' can't stand here: [projector +] quantiser [+ residual].");
-            }
-
-            previous = method.Role;
-            quantiser = method.Role == CodecRole.Quantiser ? method : quantiser;
+            Build(plan, AnyGeometry, null);
         }
 
-        return quantiser is null
-            ? throw new CodecSpecException(spec, 0, "The spec has no quantiser.")
-            : quantiser.Create(parsed, geometry);
+        return plan.Spec;
     }
 
-    private static CodecMethod Find(string spec, CodecStage stage)
+    /// <summary>The stages of a spec for which a Profile is needed, spelled canonically; null when none is.</summary>
+    /// <exception cref="CodecSpecException">As for <see cref="Canonical"/>.</exception>
+    public static string? ProfileSpec(string spec) => CodecPlan.Make(CodecSpec.Parse(spec), spec).ProfileSpec;
+
+    /// <summary>The codec that <paramref name="spec"/> names, for a model's KV.</summary>
+    /// <param name="spec">Any spelling.</param>
+    /// <param name="geometry">Of the model's KV.</param>
+    /// <param name="profiles">Where Profiles of the model are; null: there are none.</param>
+    /// <exception cref="CodecSpecException">The spec is malformed, names a method or parameter that does not exist, or needs a Profile that is not there.</exception>
+    /// <exception cref="ArgumentException">The geometry is one that no codec can hold: the head size must be a multiple of 16.</exception>
+    public static KvCodec Create(string spec, KvGeometry geometry, IProfileSource? profiles = null)
     {
-        CodecMethod method = Array.Find(Methods, method => method.Name == stage.Name)
-            ?? throw new CodecSpecException(spec, stage.Position, $"There is no codec '{stage.Name}'.");
-        foreach ((string name, _) in stage.Parameters)
+        CodecPlan plan = CodecPlan.Make(CodecSpec.Parse(spec), spec);
+        Profile? profile = null;
+        if (plan.ProfileSpec is { } wanted)
         {
-            if (!method.ParameterNames.Contains(name))
+            profile = profiles?.Find(wanted) ?? throw new CodecSpecException(
+                spec, 0, $"'{wanted}' needs a Profile of this model, and none was found; make one with: kvcluster calibrate --kv \"{wanted}\".");
+            if (profile.Geometry != geometry)
             {
-                string known = method.ParameterNames.Count == 0 ? "none" : string.Join(", ", method.ParameterNames);
-                throw new CodecSpecException(spec, stage.Position, $"'{stage.Name}' has no parameter '{name}' (it has {known}).");
+                throw new CodecSpecException(spec, 0, $"The Profile of '{wanted}' is of a model with {profile.Geometry}; this one has {geometry}.");
             }
         }
 
-        return method;
+        return Build(plan, geometry, profile);
+    }
+
+    private static KvCodec Build(CodecPlan plan, KvGeometry geometry, Profile? profile)
+    {
+        AttentionGuard.RequireSupported(geometry);
+        if (plan.IsRaw)
+        {
+            return new RawCodec(geometry);
+        }
+
+        if (plan is { Projector: null, Residual: null, Quantiser.Method.Name: "int8" or "int4" })
+        {
+            return new IntCodec(geometry, plan.Quantiser.Method.Name == "int8" ? 8 : 4);
+        }
+
+        var layers = new PipelineLayer[geometry.LayerCount];
+        for (int layer = 0; layer < layers.Length; layer++)
+        {
+            layers[layer] = BuildLayer(plan, geometry, layer, profile?.Layers[layer]);
+        }
+
+        string identity = profile is null ? plan.Spec : $"{plan.Spec}|{profile.Fingerprint:x16}";
+        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(PayloadFormat, identity, geometry), layers);
+    }
+
+    private static PipelineLayer BuildLayer(CodecPlan plan, KvGeometry geometry, int layer, LayerProfile? profile)
+    {
+        LayerProjection? projection = plan.Projector is null ? null : new LayerProjection(geometry, profile!);
+        LatentShape shape = projection?.Shape ?? LatentShape.Plain(geometry);
+        LayerQuantiser quantiser = plan.Quantiser.Method.Quantiser!(new StageContext(plan.Quantiser.Parameters, layer, shape, profile));
+        LayerResidual? residual = plan.Residual?.Method.Residual!(new StageContext(plan.Residual.Parameters, layer, shape, profile));
+        return new PipelineLayer(projection, quantiser, residual);
     }
 }

@@ -48,7 +48,7 @@ public sealed class IntCodec : KvCodec
 
     public override int MaxPayloadSizeBytes(int layer) => _payload.Size;
 
-    public override unsafe int Encode(int layer, ReadOnlySpan<Half> openLayer, Span<byte> payload)
+    public override unsafe int Encode(int layer, ReadOnlySpan<Half> openLayer, ReadOnlySpan<float> saliency, Span<byte> payload)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(openLayer.Length, Geometry.OpenLayerLength, nameof(openLayer));
         ArgumentOutOfRangeException.ThrowIfLessThan(payload.Length, _payload.Size, nameof(payload));
@@ -96,7 +96,7 @@ public sealed class IntCodec : KvCodec
     public override unsafe void Scores(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> queries, int queryCount, Span<float> scores)
     {
-        AttentionGuard.RequireScores(Geometry, kvHead, queries.Length, queryCount, scores.Length);
+        AttentionGuard.RequireScores(Geometry, kvHead, queries.Length, queryCount, Geometry.HeadSize, scores.Length);
         ArgumentOutOfRangeException.ThrowIfLessThan(payload.Length, _payload.Size, nameof(payload));
         int channels = Geometry.HeadSize;
         float* scaled = TileScratch.Rows.Rent((queryCount * (channels + 1)) + (2 * Tokens));
@@ -124,7 +124,7 @@ public sealed class IntCodec : KvCodec
     public override unsafe void AddValues(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> weights, int queryCount, Span<float> output)
     {
-        AttentionGuard.RequireValues(Geometry, kvHead, weights.Length, queryCount, output.Length);
+        AttentionGuard.RequireValues(Geometry, kvHead, weights.Length, queryCount, output.Length, Geometry.HeadSize);
         ArgumentOutOfRangeException.ThrowIfLessThan(payload.Length, _payload.Size, nameof(payload));
         int channels = Geometry.HeadSize;
         float* scaled = TileScratch.Rows.Rent((queryCount * (Tokens + channels + 1)) + (2 * Tokens));

@@ -25,9 +25,16 @@ public abstract class KvCodec(KvGeometry geometry)
     /// <summary>Most bytes that <see cref="Encode"/> writes for a layer.</summary>
     public abstract int MaxPayloadSizeBytes(int layer);
 
-    /// <summary>Encodes a full open layer (<see cref="KvGeometry.OpenLayerLength"/> values).</summary>
+    /// <summary>Whether <see cref="Encode"/> wants to know how much each token matters.</summary>
+    public virtual bool NeedsSaliency => false;
+
+    /// <summary>Encodes a full open layer (<see cref="KvGeometry.OpenLayerLength"/> finite values).</summary>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="openLayer">K and V.</param>
+    /// <param name="saliency">By token, 64, when <see cref="NeedsSaliency"/>; else ignored.</param>
+    /// <param name="payload">At least <see cref="MaxPayloadSizeBytes"/>.</param>
     /// <returns>Bytes written to <paramref name="payload"/>.</returns>
-    public abstract int Encode(int layer, ReadOnlySpan<Half> openLayer, Span<byte> payload);
+    public abstract int Encode(int layer, ReadOnlySpan<Half> openLayer, ReadOnlySpan<float> saliency, Span<byte> payload);
 
     /// <summary>Whether a payload of verified checksum also has the structure that this codec reads.</summary>
     public abstract bool IsWellFormed(int layer, ReadOnlySpan<byte> payload);
@@ -35,15 +42,35 @@ public abstract class KvCodec(KvGeometry geometry)
     /// <summary>Decodes to an open layer in 32 bits; the plain way, for oracles and inspection.</summary>
     public abstract void Decode(int layer, ReadOnlySpan<byte> payload, Span<float> openLayer);
 
+    /// <summary>Whether attention runs on projected channels, so that queries and outputs have other widths than the head size.</summary>
+    public virtual bool IsProjected => false;
+
+    /// <summary>Floats of a query as <see cref="Scores"/> reads it.</summary>
+    public virtual int QueryWidth(int layer, int kvHead) => Geometry.HeadSize;
+
+    /// <summary>Floats of an output as <see cref="AddValues"/> adds to it; at first all zero.</summary>
+    public virtual int OutputWidth(int layer, int kvHead) => Geometry.HeadSize;
+
+    /// <summary>queries [queryCount][HeadSize] to projected [queryCount][QueryWidth], once for all Blocks. Only when <see cref="IsProjected"/>.</summary>
+    public virtual void ProjectQueries(int layer, int kvHead, ReadOnlySpan<float> queries, int queryCount, Span<float> projected) =>
+        throw new NotSupportedException($"'{Spec}' does not project queries.");
+
     /// <summary>
-    /// Dot products of queries with the 64 keys of one head: queries [queryCount][HeadSize], scores [queryCount][64], overwritten.
+    /// What <see cref="AddValues"/> gathered, [queryCount][OutputWidth], to output [queryCount][HeadSize], overwritten. Linear, so a caller may scale
+    /// rows of what was gathered in between. Only when <see cref="IsProjected"/>.
+    /// </summary>
+    public virtual void ExpandOutput(int layer, int kvHead, ReadOnlySpan<float> gathered, int queryCount, Span<float> output) =>
+        throw new NotSupportedException($"'{Spec}' does not project values.");
+
+    /// <summary>
+    /// Dot products of queries with the 64 keys of one head: queries [queryCount][QueryWidth], scores [queryCount][64], overwritten.
     /// The softmax scale is the caller's, in the queries.
     /// </summary>
     public abstract void Scores(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> queries, int queryCount, Span<float> scores);
 
     /// <summary>
-    /// Adds weights [queryCount][64] times the values of one head to output [queryCount][HeadSize].
+    /// Adds weights [queryCount][64] times the values of one head to output [queryCount][OutputWidth].
     /// </summary>
     public abstract void AddValues(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> weights, int queryCount, Span<float> output);

@@ -94,7 +94,7 @@ public sealed class RawCodec : KvCodec
 
     public override int MaxPayloadSizeBytes(int layer) => sizeof(ushort) * Geometry.OpenLayerLength;
 
-    public override int Encode(int layer, ReadOnlySpan<Half> openLayer, Span<byte> payload)
+    public override int Encode(int layer, ReadOnlySpan<Half> openLayer, ReadOnlySpan<float> saliency, Span<byte> payload)
     {
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(openLayer[..Geometry.OpenLayerLength]);
         bytes.CopyTo(payload);
@@ -109,7 +109,7 @@ public sealed class RawCodec : KvCodec
     public override unsafe void Scores(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> queries, int queryCount, Span<float> scores)
     {
-        AttentionGuard.RequireScores(Geometry, kvHead, queries.Length, queryCount, scores.Length);
+        AttentionGuard.RequireScores(Geometry, kvHead, queries.Length, queryCount, Geometry.HeadSize, scores.Length);
         fixed (byte* keys = payload.Slice(2 * kvHead * HeadLength * sizeof(ushort), HeadLength * sizeof(ushort)))
         fixed (float* x = queries, y = scores)
         {
@@ -120,7 +120,7 @@ public sealed class RawCodec : KvCodec
     public override unsafe void AddValues(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> weights, int queryCount, Span<float> output)
     {
-        AttentionGuard.RequireValues(Geometry, kvHead, weights.Length, queryCount, output.Length);
+        AttentionGuard.RequireValues(Geometry, kvHead, weights.Length, queryCount, output.Length, Geometry.HeadSize);
         fixed (byte* values = payload.Slice(((2 * kvHead) + 1) * HeadLength * sizeof(ushort), HeadLength * sizeof(ushort)))
         fixed (float* x = weights, y = output)
         {

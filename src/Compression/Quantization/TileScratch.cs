@@ -13,6 +13,12 @@ internal sealed unsafe class TileScratch
     [ThreadStatic]
     private static TileScratch? _rows;
 
+    [ThreadStatic]
+    private static TileScratch? _latent;
+
+    [ThreadStatic]
+    private static TileScratch? _restored;
+
     private float[] _buffer = [];
 
     /// <summary>For a tile that was expanded to 32 bits.</summary>
@@ -20,6 +26,12 @@ internal sealed unsafe class TileScratch
 
     /// <summary>For rows that multiply a tile, while the tile is in <see cref="Tile"/>.</summary>
     public static TileScratch Rows => _rows ??= new TileScratch();
+
+    /// <summary>For a layer's latent K and V while it is encoded or decoded.</summary>
+    public static TileScratch Latent => _latent ??= new TileScratch();
+
+    /// <summary>For a layer's K and V before projection, or after decoding.</summary>
+    public static TileScratch Restored => _restored ??= new TileScratch();
 
     /// <summary>Valid until the thread's next call on this object. 64-byte aligned; contents are whatever was there.</summary>
     public float* Rent(int length)

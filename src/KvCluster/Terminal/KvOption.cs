@@ -1,5 +1,4 @@
 using System.CommandLine;
-using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 
 namespace KvCluster.CommandLine.Terminal;
@@ -8,7 +7,6 @@ namespace KvCluster.CommandLine.Terminal;
 internal static class KvOption
 {
     public const string Default = "int4";
-    private static readonly KvGeometry AnyGeometry = new(1, 1, 64);
 
     public static Option<string> Create() => new("--kv")
     {
@@ -19,5 +17,5 @@ internal static class KvOption
 
     /// <summary>The canonical form of a spec, checked before anything is loaded.</summary>
     /// <exception cref="CodecSpecException">No such codec, or a parameter that it does not take.</exception>
-    public static string Canonical(string spec) => CodecRegistry.Create(spec, AnyGeometry).Spec;
+    public static string Canonical(string spec) => CodecRegistry.Canonical(spec);
 }

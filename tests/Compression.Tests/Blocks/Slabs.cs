@@ -13,7 +13,7 @@ internal static class Slabs
     {
         KvCodec codec = CodecRegistry.Create(spec, geometry);
         byte[] slab = new byte[Slab.HeaderSizeBytes + codec.MaxPayloadSizeBytes(1)];
-        int size = codec.Encode(1, OpenLayers.Random(geometry, seed), slab.AsSpan(Slab.HeaderSizeBytes));
+        int size = codec.Encode(1, OpenLayers.Random(geometry, seed), default, slab.AsSpan(Slab.HeaderSizeBytes));
         SlabHeader header = Header(codec.Fingerprint, geometry, KvGeometry.BlockTokenCount, size);
         Slab.Write(slab, header);
         return (slab, header);

@@ -111,7 +111,7 @@ public sealed class IntCodecTests
         {
             KvCodec codec = CodecRegistry.Create(spec, Geometry);
             byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
-            codec.Encode(0, OpenLayers.Random(Geometry, 1), payload);
+            codec.Encode(0, OpenLayers.Random(Geometry, 1), default, payload);
             Assert.False(codec.IsWellFormed(0, payload.AsSpan(1)));
             Assert.False(codec.IsWellFormed(0, [.. payload, 0]));
             Assert.False(codec.IsWellFormed(0, []));
@@ -122,15 +122,15 @@ public sealed class IntCodecTests
     public void Encode_BufferTooShort_Throws()
     {
         var codec = new IntCodec(Geometry, 4);
-        Assert.Throws<ArgumentOutOfRangeException>(() => codec.Encode(0, new Half[Geometry.OpenLayerLength], new byte[10]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => codec.Encode(0, new Half[10], new byte[codec.MaxPayloadSizeBytes(0)]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => codec.Encode(0, new Half[Geometry.OpenLayerLength], default, new byte[10]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => codec.Encode(0, new Half[10], default, new byte[codec.MaxPayloadSizeBytes(0)]));
     }
 
     private static byte[] Encode(KvCodec codec, Half[] layer)
     {
         byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
         payload.AsSpan().Fill(0xA5);
-        Assert.Equal(payload.Length, codec.Encode(0, layer, payload));
+        Assert.Equal(payload.Length, codec.Encode(0, layer, default, payload));
         return payload;
     }
 

@@ -128,7 +128,7 @@ public sealed class KvCodecTests
     {
         KvCodec[] codecs = [.. SimdPaths.All.Select(path => AttentionOracle.Create(spec, geometry, path))];
         byte[] payload = new byte[codecs[0].MaxPayloadSizeBytes(0)];
-        Assert.Equal(payload.Length, codecs[0].Encode(0, OpenLayers.Random(geometry, seed: geometry.HeadSize), payload));
+        Assert.Equal(payload.Length, codecs[0].Encode(0, OpenLayers.Random(geometry, seed: geometry.HeadSize), default, payload));
         Assert.True(codecs[0].IsWellFormed(0, payload));
         return (payload, codecs);
     }

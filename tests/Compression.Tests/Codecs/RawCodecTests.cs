@@ -14,7 +14,7 @@ public sealed class RawCodecTests
         Half[] layer = OpenLayers.Random(Geometry, 1);
         var codec = new RawCodec(Geometry);
         byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
-        codec.Encode(0, layer, payload);
+        codec.Encode(0, layer, default, payload);
         Assert.True(MemoryMarshal.AsBytes<Half>(layer).SequenceEqual(payload));
         float[] decoded = new float[layer.Length];
         codec.Decode(0, payload, decoded);

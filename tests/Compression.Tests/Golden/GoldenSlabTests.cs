@@ -48,7 +48,7 @@ public sealed class GoldenSlabTests
         int size = codec?.MaxPayloadSizeBytes(1) ?? RawCodec.TailPayloadSizeBytes(Geometry, TailTokenCount);
         byte[] slab = new byte[Slab.HeaderSizeBytes + size];
         Span<byte> payload = slab.AsSpan(Slab.HeaderSizeBytes);
-        _ = codec?.Encode(1, layer, payload) ?? RawCodec.PackTail(Geometry, layer, TailTokenCount, payload);
+        _ = codec?.Encode(1, layer, default, payload) ?? RawCodec.PackTail(Geometry, layer, TailTokenCount, payload);
         Assert.True(BlockId.TryParse("0123456789abcdeffedcba9876543210", out BlockId id));
         Slab.Write(slab, new SlabHeader
         {

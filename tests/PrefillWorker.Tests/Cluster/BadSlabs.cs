@@ -14,7 +14,7 @@ internal static class BadSlabs
         {
             var open = new Half[codec.Geometry.OpenLayerLength];
             var slab = SlabPool.Shared.Rent(Slab.HeaderSizeBytes + codec.MaxPayloadSizeBytes(layer));
-            var size = codec.Encode(layer, open, slab.Span[Slab.HeaderSizeBytes..]);
+            var size = codec.Encode(layer, open, default, slab.Span[Slab.HeaderSizeBytes..]);
             Assert.Equal(codec.MaxPayloadSizeBytes(layer), size);
             Slab.Write(slab.Span, new SlabHeader
             {

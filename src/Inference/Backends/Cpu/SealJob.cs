@@ -23,7 +23,7 @@ internal sealed class SealJob(StepPlan plan, Activations activations, KvCodec co
         ReadOnlySpan<Half> open = segment.Slot < 0 ? cache.OpenLayer(_layer) : activations.Slot(segment.Slot);
         int maxSizeBytes = codec.MaxPayloadSizeBytes(_layer);
         SlabLease lease = cache.Pool.Rent(Slab.HeaderSizeBytes + maxSizeBytes);
-        int sizeBytes = codec.Encode(_layer, open, lease.Span[Slab.HeaderSizeBytes..]);
+        int sizeBytes = codec.Encode(_layer, open, default, lease.Span[Slab.HeaderSizeBytes..]);
         if (sizeBytes < maxSizeBytes)
         {
             lease = Shorten(cache, lease, Slab.HeaderSizeBytes + sizeBytes);

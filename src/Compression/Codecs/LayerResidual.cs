@@ -1,0 +1,34 @@
+namespace KvCluster.Compression.Codecs;
+
+/// <summary>
+/// The residual stage for one layer (GEAR, arXiv 2403.05527: X ≈ D̂ + L + S): outliers S leave before the quantiser sees its input, the low
+/// rank L is fitted to what the quantiser lost. Immutable and safe to use from many threads.
+/// </summary>
+internal abstract unsafe class LayerResidual(LatentShape shape)
+{
+    public LatentShape Shape { get; } = shape;
+
+    /// <summary>Bytes that the stage writes, always all of them; they follow the quantiser's.</summary>
+    public abstract int SizeBytes { get; }
+
+    /// <summary>Writes S, and puts stand-ins into <paramref name="latent"/> where it took outliers.</summary>
+    public abstract void TakeOutliers(float* latent, byte* payload);
+
+    /// <summary>Fits and writes L.</summary>
+    /// <param name="error">Latent as <see cref="TakeOutliers"/> left it, minus what the quantiser decodes. May be overwritten.</param>
+    /// <param name="payload">With S in it.</param>
+    public abstract void Fit(float* error, byte* payload);
+
+    /// <inheritdoc cref="LayerQuantiser.IsWellFormed"/>
+    public abstract bool IsWellFormed(ReadOnlySpan<byte> payload);
+
+    /// <summary>Completes what the quantiser decoded: + L, and S in its places.</summary>
+    /// <remarks>A stored outlier is its difference from the stand-in's decoded value, or what else makes attention agree with this.</remarks>
+    public abstract void AddTo(float* latent, byte* payload);
+
+    /// <summary>scores[count][64] += queries[count][stride]·(K of L + S).</summary>
+    public abstract void AddScores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores);
+
+    /// <summary>output[count][stride] += weights[count][64]·(V of L + S).</summary>
+    public abstract void AddValues(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride);
+}
