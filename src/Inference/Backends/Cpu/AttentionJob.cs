@@ -50,12 +50,13 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         AttentionScratch scratch = _scratch[worker];
         scratch.Begin(tile.TokenCount * _group, Geometry.HeadSize);
         LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
-        for (int i = 0; i < segment.BlockIndex; i++)
+        if (_codec.IsProjected && segment.BlockIndex > 0)
         {
-            ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
-            _codec.Scores(_layer, kvHead, payload, scratch.Queries, scratch.QueryCount, scratch.Scores);
-            scratch.UpdateSoftmax();
-            _codec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, scratch.Output);
+            AttendProjected(segment, kvHead, scratch);
+        }
+        else
+        {
+            AttendBlocks(segment, kvHead, scratch, scratch.Queries, scratch.Output);
         }
 
         AttendOwnBlock(segment, tile, kvHead, scratch);
@@ -86,6 +87,26 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         }
     }
 
+    private void AttendBlocks(in StepSegment segment, int kvHead, AttentionScratch scratch, ReadOnlySpan<float> queries, Span<float> output)
+    {
+        for (int i = 0; i < segment.BlockIndex; i++)
+        {
+            ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
+            _codec.Scores(_layer, kvHead, payload, queries, scratch.QueryCount, scratch.Scores);
+            scratch.UpdateSoftmax(output);
+            _codec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, output);
+        }
+    }
+
+    /// <summary>Queries are projected once, and what all earlier Blocks gave is mapped back once, before the own Block adds to it.</summary>
+    private void AttendProjected(in StepSegment segment, int kvHead, AttentionScratch scratch)
+    {
+        scratch.BeginProjected(_codec.QueryWidth(_layer, kvHead), _codec.OutputWidth(_layer, kvHead));
+        _codec.ProjectQueries(_layer, kvHead, scratch.Queries, scratch.QueryCount, scratch.Projected);
+        AttendBlocks(segment, kvHead, scratch, scratch.Projected, scratch.Gathered);
+        _codec.ExpandOutput(_layer, kvHead, scratch.Gathered, scratch.QueryCount, scratch.Output);
+    }
+
     private void AttendOwnBlock(in StepSegment segment, AttentionTile tile, int kvHead, AttentionScratch scratch)
     {
         Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
@@ -98,7 +119,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
             scores.Slice((query * KvGeometry.BlockTokenCount) + visibleCount, KvGeometry.BlockTokenCount - visibleCount).Fill(float.NegativeInfinity);
         }
 
-        scratch.UpdateSoftmax();
+        scratch.UpdateSoftmax(scratch.Output);
         _openCodec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, scratch.Output);
     }
 

@@ -6,11 +6,15 @@ namespace KvCluster.Inference.Backends.Cpu;
 internal sealed unsafe class AttentionScratch : IDisposable
 {
     private readonly AlignedBuffer<float> _queries = new();
+    private readonly AlignedBuffer<float> _projected = new();
+    private readonly AlignedBuffer<float> _gathered = new();
     private readonly AlignedBuffer<float> _scores = new();
     private readonly AlignedBuffer<float> _output = new();
     private readonly AlignedBuffer<float> _maxima = new();
     private readonly AlignedBuffer<float> _sums = new();
     private int _headSize;
+    private int _projectedLength;
+    private int _gatheredLength;
 
     public int QueryCount { get; private set; }
 
@@ -18,6 +22,12 @@ internal sealed unsafe class AttentionScratch : IDisposable
 
     /// <summary>[queries][head size].</summary>
     public ReadOnlySpan<float> Queries => new(_queries.Pointer, QueryCount * _headSize);
+
+    /// <summary>[queries][width], after <see cref="BeginProjected"/>.</summary>
+    public Span<float> Projected => new(_projected.Pointer, _projectedLength);
+
+    /// <summary>[queries][width]: weighted sums of projected values, after <see cref="BeginProjected"/>.</summary>
+    public Span<float> Gathered => new(_gathered.Pointer, _gatheredLength);
 
     /// <summary>[queries][64]: scores, then weights.</summary>
     public Span<float> Scores => new(_scores.Pointer, QueryCount * KvGeometry.BlockTokenCount);
@@ -39,17 +49,28 @@ internal sealed unsafe class AttentionScratch : IDisposable
         _sums.Span[..queryCount].Clear();
     }
 
-    /// <summary>Scores of a Block become weights.</summary>
-    public void UpdateSoftmax()
+    /// <summary>Makes room for a codec's own widths.</summary>
+    public void BeginProjected(int queryWidth, int outputWidth)
     {
-        for (int query = 0; query < QueryCount; query++)
+        _projectedLength = QueryCount * queryWidth;
+        _gatheredLength = QueryCount * outputWidth;
+        _projected.Reserve(_projectedLength);
+        _gathered.Reserve(_gatheredLength);
+        Gathered.Clear();
+    }
+
+    /// <summary>Scores of a Block become weights, and what was gathered so far is scaled to go with them.</summary>
+    /// <param name="gathered">[queries][width]: <see cref="Output"/> or <see cref="Gathered"/>.</param>
+    public void UpdateSoftmax(Span<float> gathered)
+    {
+        int width = gathered.Length / QueryCount;
+        fixed (float* rows = gathered)
         {
-            OnlineSoftmax.Update(
-                _scores.Pointer + (query * KvGeometry.BlockTokenCount),
-                ref _maxima.Pointer[query],
-                ref _sums.Pointer[query],
-                _output.Pointer + (query * _headSize),
-                _headSize);
+            for (int query = 0; query < QueryCount; query++)
+            {
+                OnlineSoftmax.Update(
+                    _scores.Pointer + (query * KvGeometry.BlockTokenCount), ref _maxima.Pointer[query], ref _sums.Pointer[query], rows + (query * width), width);
+            }
         }
     }
 
@@ -65,6 +86,8 @@ internal sealed unsafe class AttentionScratch : IDisposable
     public void Dispose()
     {
         _queries.Dispose();
+        _projected.Dispose();
+        _gathered.Dispose();
         _scores.Dispose();
         _output.Dispose();
         _maxima.Dispose();
