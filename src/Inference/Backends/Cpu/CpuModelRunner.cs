@@ -56,6 +56,9 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 
     public ulong ModelFingerprint { get; }
 
+    /// <summary>Null outside of calibration.</summary>
+    internal ILayerObserver? Observer { get; set; }
+
     public int VocabularySize => Config.VocabularySize;
 
     /// <summary>Bytes of the packed weights, which runners of one model folder share.</summary>
@@ -119,6 +122,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
             MarkFailedSegments(batch);
         }
 
+        Observer?.Observe(layer, _plan, _activations, weights);
         _seal.Run(_pool, layer);
         Announce(batch, layer);
         _attention.Run(_pool, layer, weights);
