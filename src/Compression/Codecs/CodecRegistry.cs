@@ -1,6 +1,7 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Calibration;
 using KvCluster.Compression.Projection;
+using KvCluster.Compression.Saliency;
 
 namespace KvCluster.Compression.Codecs;
 
@@ -73,7 +74,24 @@ public static class CodecRegistry
         }
 
         string identity = profile is null ? plan.Spec : $"{plan.Spec}|{profile.Fingerprint:x16}";
-        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(PayloadFormat, identity, geometry), layers);
+        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(PayloadFormat, identity, geometry), Saliency(plan, layers), layers);
+    }
+
+    private static SaliencyRule? Saliency(CodecPlan plan, PipelineLayer[] layers)
+    {
+        if (!layers.Any(layer => layer.Quantiser.NeedsSaliency))
+        {
+            return null;
+        }
+
+        StageParameters parameters = plan.Quantiser.Parameters;
+        SaliencyNorm norm = parameters.OneOf("norm", "probes", "probes", "official", "none") switch
+        {
+            "official" => SaliencyNorm.Official,
+            "none" => SaliencyNorm.None,
+            _ => SaliencyNorm.Probes,
+        };
+        return new SaliencyRule(norm, parameters.Number("probes", 0.1, 0.01, 1), parameters.OneOf("mode", "block", "block", "paper") == "paper");
     }
 
     private static PipelineLayer BuildLayer(CodecPlan plan, KvGeometry geometry, int layer, LayerProfile? profile)

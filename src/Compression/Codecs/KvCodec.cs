@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Saliency;
 
 namespace KvCluster.Compression.Codecs;
 
@@ -25,13 +26,13 @@ public abstract class KvCodec(KvGeometry geometry)
     /// <summary>Most bytes that <see cref="Encode"/> writes for a layer.</summary>
     public abstract int MaxPayloadSizeBytes(int layer);
 
-    /// <summary>Whether <see cref="Encode"/> wants to know how much each token matters.</summary>
-    public virtual bool NeedsSaliency => false;
+    /// <summary>How to measure what each token matters, when <see cref="Encode"/> wants to know; else null.</summary>
+    public virtual SaliencyRule? Saliency => null;
 
     /// <summary>Encodes a full open layer (<see cref="KvGeometry.OpenLayerLength"/> finite values).</summary>
     /// <param name="layer">Index of the layer.</param>
     /// <param name="openLayer">K and V.</param>
-    /// <param name="saliency">By token, 64, when <see cref="NeedsSaliency"/>; else ignored.</param>
+    /// <param name="saliency">By token, 64, when there is a rule for <see cref="Saliency"/>; else ignored.</param>
     /// <param name="payload">At least <see cref="MaxPayloadSizeBytes"/>.</param>
     /// <returns>Bytes written to <paramref name="payload"/>.</returns>
     public abstract int Encode(int layer, ReadOnlySpan<Half> openLayer, ReadOnlySpan<float> saliency, Span<byte> payload);

@@ -2,6 +2,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Projection;
 using KvCluster.Compression.Quantization;
+using KvCluster.Compression.Saliency;
 
 namespace KvCluster.Compression.Codecs;
 
@@ -14,7 +15,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
 {
     private readonly PipelineLayer[] _layers;
 
-    public PipelineCodec(KvGeometry geometry, string spec, ulong fingerprint, PipelineLayer[] layers)
+    public PipelineCodec(KvGeometry geometry, string spec, ulong fingerprint, SaliencyRule? saliency, PipelineLayer[] layers)
         : base(geometry)
     {
         AttentionGuard.RequireSupported(geometry);
@@ -22,14 +23,14 @@ internal sealed unsafe class PipelineCodec : KvCodec
         Fingerprint = fingerprint;
         _layers = layers;
         IsProjected = layers.Any(layer => layer.Projection is not null);
-        NeedsSaliency = layers.Any(layer => layer.Quantiser.NeedsSaliency);
+        Saliency = saliency;
     }
 
     public override string Spec { get; }
 
     public override ulong Fingerprint { get; }
 
-    public override bool NeedsSaliency { get; }
+    public override SaliencyRule? Saliency { get; }
 
     public override bool IsProjected { get; }
 
