@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Quantization;
+using KvCluster.Compression.Saliency;
 
 namespace KvCluster.Compression.Codecs;
 
@@ -31,7 +32,11 @@ public sealed class RawCodec : KvCodec
     private int HeadLength => KvGeometry.BlockTokenCount * Geometry.HeadSize;
 
     /// <summary>The codec fingerprint in the headers of Tail slabs.</summary>
-    public static ulong TailFingerprint(KvGeometry geometry) => CodecFingerprint.Of("tail/1", "raw", geometry);
+    /// <param name="geometry">Of the model's KV.</param>
+    /// <param name="saliency">When probe queries travel with the Tail, the rule that chose them.</param>
+    public static ulong TailFingerprint(KvGeometry geometry, SaliencyRule? saliency = null) => saliency is null
+        ? CodecFingerprint.Of("tail/1", "raw", geometry)
+        : CodecFingerprint.Of("tail-probes/1", FormattableString.Invariant($"raw({saliency.ProbeFraction:R})"), geometry);
 
     /// <summary>Payload bytes of one layer of a Tail of <paramref name="tokenCount"/> tokens.</summary>
     public static int TailPayloadSizeBytes(KvGeometry geometry, int tokenCount) =>

@@ -7,4 +7,8 @@ namespace KvCluster.Compression.Saliency;
 /// The papers' mode: probes are drawn from the whole prompt, and its Blocks are encoded after it. False: each Block has its own probes, so its bytes
 /// depend on nothing that comes after it.
 /// </param>
-public sealed record SaliencyRule(SaliencyNorm Norm, double ProbeFraction, bool AfterPrompt);
+public sealed record SaliencyRule(SaliencyNorm Norm, double ProbeFraction, bool AfterPrompt)
+{
+    /// <summary>The probe rows of Blocks that are encoded on their own.</summary>
+    public BlockProbes BlockProbes { get; } = new(ProbeFraction);
+}

@@ -27,14 +27,14 @@ internal sealed class DecodeCall(
         using var reservation = await AdmitAsync(plan);
         var admittedAt = parts.Time.GetTimestamp();
         await using var prefill = new DecodeCommands(commands, parts.Model.Runner.VocabularySize, cancellationToken);
-        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, plan.Blocks);
+        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, plan.Blocks, parts.Model.QueryWidth);
         if (!await TakeInAsync(plan, prefill, intake))
         {
             await WriteEndAsync(plan.Generation.End);
             return;
         }
 
-        var cache = new SequenceCache(parts.Model.Codec, plan.Blocks.Root, parts.Model.Fingerprint, epoch, SlabPool.Shared);
+        var cache = parts.Model.CreateCache(plan.Blocks.Root, epoch);
         var sequence = new DecodeSequence(
             plan.RequestId, plan.Generation, cache, queued, plan.GivenTokenCount, parts.Options.MaxBufferedTokens);
         try
@@ -42,6 +42,7 @@ internal sealed class DecodeCall(
             // Without a first token the last given one is computed (again): its logits are what is sampled from.
             var hasNext = plan.Generation.TokenCount > plan.GivenTokenCount;
             intake.MoveTo(cache, hasNext ? plan.GivenTokenCount : plan.GivenTokenCount - 1);
+            cache.BeginPrompt(plan.GivenTokenCount);
         }
         catch
         {

@@ -61,6 +61,13 @@ public sealed class KvBlock : IDisposable
         _layersSet++;
     }
 
+    /// <summary>Puts the encoded slab in the place of the 16-bit one that waited there for the end of the prompt.</summary>
+    internal void ReplaceSlab(int layer, SlabLease lease)
+    {
+        _slabs[layer]!.Dispose();
+        _slabs[layer] = lease;
+    }
+
     /// <summary>The encoded bytes of a layer, without the header.</summary>
     /// <exception cref="InvalidOperationException">The layer has no slab yet.</exception>
     public ReadOnlySpan<byte> Payload(int layer)

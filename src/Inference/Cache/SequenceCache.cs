@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Saliency;
 
 namespace KvCluster.Inference.Cache;
 
@@ -18,6 +19,7 @@ public sealed class SequenceCache : IDisposable
     private readonly int[] _tailTokenIds = new int[KvGeometry.BlockTokenCount];
     private readonly int _openLayerSizeBytes;
     private SlabLease? _open;
+    private int _firstDeferred = -1;
     private bool _disposed;
 
     /// <param name="codec">Encodes and reads the sealed Blocks.</param>
@@ -25,10 +27,17 @@ public sealed class SequenceCache : IDisposable
     /// <param name="modelFingerprint">Written to the headers of slabs.</param>
     /// <param name="writerEpoch">Epoch of this Worker, written to the headers of slabs.</param>
     /// <param name="pool">Where slabs and the open Block are rented.</param>
-    public SequenceCache(KvCodec codec, BlockId root, ulong modelFingerprint, ulong writerEpoch, SlabPool pool)
+    /// <param name="queryWidth">Channels of all query heads; needed when the codec wants saliency.</param>
+    public SequenceCache(KvCodec codec, BlockId root, ulong modelFingerprint, ulong writerEpoch, SlabPool pool, int queryWidth = 0)
     {
         ArgumentNullException.ThrowIfNull(codec);
         ArgumentNullException.ThrowIfNull(pool);
+        if (codec.Saliency is { } saliency)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(queryWidth);
+            Probes = new ProbeStore(saliency, codec.Geometry.LayerCount, queryWidth);
+        }
+
         Codec = codec;
         Root = root;
         LastBlockId = root;
@@ -77,6 +86,28 @@ public sealed class SequenceCache : IDisposable
 
     internal List<KvBlock> BlockList => _blocks;
 
+    /// <summary>Null when the codec needs none.</summary>
+    internal ProbeStore? Probes { get; }
+
+    /// <summary>Index of the first Block that waits, in 16 bits, for the end of the prompt; as many as there are Blocks when none does.</summary>
+    internal int FirstDeferredBlock => _firstDeferred < 0 ? _blocks.Count : _firstDeferred;
+
+    /// <summary>Tokens of a prompt whose Blocks are encoded after it; 0 without one.</summary>
+    internal int DeferredTokenCount { get; private set; }
+
+    /// <summary>
+    /// Says where the prompt ends, before its first token: a codec of the papers' mode (<see cref="SaliencyRule.AfterPrompt"/>) encodes the prompt's
+    /// Blocks after its last token, and they are attended to in 16 bits until then. No effect with other codecs.
+    /// </summary>
+    public void BeginPrompt(int tokenCount)
+    {
+        if (Codec.Saliency is { AfterPrompt: true } && tokenCount - SealedTokenCount >= KvGeometry.BlockTokenCount)
+        {
+            DeferredTokenCount = tokenCount;
+            Probes!.BeginPrompt(tokenCount);
+        }
+    }
+
     /// <summary>Appends a sealed Block that was fetched instead of computed, and takes its ownership.</summary>
     /// <param name="block">Complete, verified against its expectation, at position <see cref="TokenCount"/>.</param>
     /// <param name="tokenIds">The 64 tokens that it holds.</param>
@@ -117,9 +148,16 @@ public sealed class SequenceCache : IDisposable
         }
 
         ReserveOpen();
-        if (!RawCodec.UnpackTail(Geometry, payload, tokenIds.Length, OpenLayer(layer)))
+        int probesSizeBytes = ProbeStore.TailSizeBytes(Codec.Saliency, Probes?.QueryWidth ?? 0, SealedTokenCount, tokenIds.Length);
+        if (payload.Length < probesSizeBytes
+            || !RawCodec.UnpackTail(Geometry, payload[..^probesSizeBytes], tokenIds.Length, OpenLayer(layer)))
         {
             return SlabError.WrongGeometry;
+        }
+
+        if (probesSizeBytes > 0)
+        {
+            payload[^probesSizeBytes..].CopyTo(MemoryMarshal.AsBytes(Probes!.Open(layer)));
         }
 
         tokenIds.CopyTo(_tailTokenIds);
@@ -138,10 +176,17 @@ public sealed class SequenceCache : IDisposable
     public SlabLease ExportTail(int layer)
     {
         BlockId blockId = TailBlockId ?? throw new InvalidOperationException("There is no tail to export.");
-        int payloadSizeBytes = RawCodec.TailPayloadSizeBytes(Geometry, TailTokenCount);
+        int probesSizeBytes = ProbeStore.TailSizeBytes(Codec.Saliency, Probes?.QueryWidth ?? 0, SealedTokenCount, TailTokenCount);
+        int payloadSizeBytes = RawCodec.TailPayloadSizeBytes(Geometry, TailTokenCount) + probesSizeBytes;
         SlabLease lease = Pool.Rent(Slab.HeaderSizeBytes + payloadSizeBytes);
         RawCodec.PackTail(Geometry, OpenLayer(layer), TailTokenCount, lease.Span[Slab.HeaderSizeBytes..]);
-        SlabHeader header = Header(blockId, layer, SealedTokenCount, TailTokenCount, RawCodec.TailFingerprint(Geometry), payloadSizeBytes);
+        if (probesSizeBytes > 0)
+        {
+            MemoryMarshal.AsBytes(Probes!.Open(layer))[..probesSizeBytes].CopyTo(lease.Span[^probesSizeBytes..]);
+        }
+
+        ulong fingerprint = RawCodec.TailFingerprint(Geometry, Codec.Saliency);
+        SlabHeader header = Header(blockId, layer, SealedTokenCount, TailTokenCount, fingerprint, payloadSizeBytes);
         Slab.Write(lease.Span, header);
         return lease;
     }
@@ -203,8 +248,21 @@ public sealed class SequenceCache : IDisposable
         newTokenIds.CopyTo(_tailTokenIds.AsSpan(TailTokenCount));
         var block = new KvBlock(BlockIdChain.Next(LastBlockId, _tailTokenIds), SealedTokenCount, Geometry.LayerCount);
         TailTokenCount = 0;
+        if (SealedTokenCount + KvGeometry.BlockTokenCount <= DeferredTokenCount)
+        {
+            _firstDeferred = _firstDeferred < 0 ? _blocks.Count : _firstDeferred;
+        }
+
         AddSealed(block);
         return block;
+    }
+
+    /// <summary>All Blocks are encoded now.</summary>
+    internal void EndPrompt()
+    {
+        _firstDeferred = -1;
+        DeferredTokenCount = 0;
+        Probes!.EndPrompt();
     }
 
     internal void AppendToTail(ReadOnlySpan<int> newTokenIds)

@@ -12,6 +12,7 @@ public sealed class BlockIntake : IDisposable
 {
     private readonly KvCodec _codec;
     private readonly ulong _modelFingerprint;
+    private readonly int _queryWidth;
     private readonly SequenceBlocks _blocks;
     private readonly KvBlock?[] _received;
     private readonly SlabLease?[] _tail;
@@ -21,8 +22,10 @@ public sealed class BlockIntake : IDisposable
     /// <param name="codec">Reads the sealed Blocks.</param>
     /// <param name="modelFingerprint">Of the model that made them.</param>
     /// <param name="blocks">What is wanted.</param>
-    public BlockIntake(KvCodec codec, ulong modelFingerprint, SequenceBlocks blocks)
+    /// <param name="queryWidth">Channels of all query heads of the model: probes of codecs that want saliency travel with a Tail.</param>
+    public BlockIntake(KvCodec codec, ulong modelFingerprint, SequenceBlocks blocks, int queryWidth)
     {
+        _queryWidth = queryWidth;
         _codec = codec;
         _modelFingerprint = modelFingerprint;
         _blocks = blocks;
@@ -97,7 +100,7 @@ public sealed class BlockIntake : IDisposable
         return new SlabExpectation
         {
             ModelFingerprint = _modelFingerprint,
-            CodecFingerprint = isTail ? RawCodec.TailFingerprint(_codec.Geometry) : _codec.Fingerprint,
+            CodecFingerprint = isTail ? RawCodec.TailFingerprint(_codec.Geometry, _codec.Saliency) : _codec.Fingerprint,
             Geometry = _codec.Geometry,
             FirstPosition = index * KvGeometry.BlockTokenCount,
             TokenCount = isTail ? _blocks.TailTokenIds.Length : KvGeometry.BlockTokenCount,
@@ -179,5 +182,6 @@ public sealed class BlockIntake : IDisposable
 
     private bool IsWellFormed(bool isTail, in SlabHeader header, SlabLease slab) => isTail
         ? header.PayloadSizeBytes == RawCodec.TailPayloadSizeBytes(_codec.Geometry, header.TokenCount)
+            + ProbeStore.TailSizeBytes(_codec.Saliency, _queryWidth, header.FirstPosition, header.TokenCount)
         : _codec.IsWellFormed(header.Layer, Slab.Payload(slab.Span, header));
 }

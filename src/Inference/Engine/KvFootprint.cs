@@ -14,6 +14,12 @@ public sealed class KvFootprint
         {
             BlockBytes += Slab.HeaderSizeBytes + codec.MaxPayloadSizeBytes(layer);
         }
+
+        if (codec.Saliency is { AfterPrompt: true })
+        {
+            // The prompt's Blocks wait in 16 bits.
+            BlockBytes = Math.Max(BlockBytes, OpenBlockBytes + (geometry.LayerCount * Slab.HeaderSizeBytes));
+        }
     }
 
     /// <summary>All slabs of one sealed Block.</summary>

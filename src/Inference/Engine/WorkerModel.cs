@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
@@ -32,6 +33,9 @@ public sealed class WorkerModel : IDisposable
 
     public KvFootprint Footprint { get; }
 
+    /// <summary>Channels of all query heads.</summary>
+    public int QueryWidth => Runner.Config.HeadCount * Runner.Config.HeadSize;
+
     public int MaxContextTokens => Runner.Config.MaxPositionCount;
 
     /// <param name="folder">Hugging Face folder.</param>
@@ -60,6 +64,12 @@ public sealed class WorkerModel : IDisposable
             throw;
         }
     }
+
+    /// <summary>An empty cache for a Sequence.</summary>
+    /// <param name="root">Parent of the first Block.</param>
+    /// <param name="writerEpoch">Epoch of this Worker.</param>
+    public SequenceCache CreateCache(BlockId root, ulong writerEpoch) =>
+        new(Codec, root, Fingerprint, writerEpoch, SlabPool.Shared, QueryWidth);
 
     public void Dispose()
     {

@@ -26,7 +26,7 @@ internal sealed class PrefillCall(
         queued.Set(plan.Blocks.TokenCount - (plan.CachedBlockCount * KvGeometry.BlockTokenCount));
         using var reservation = await AdmitAsync(plan);
         using var outbox = new SlabOutbox(parts.Options.MaxUnsentBytes);
-        var cache = new SequenceCache(parts.Model.Codec, plan.Blocks.Root, parts.Model.Fingerprint, epoch, SlabPool.Shared);
+        var cache = parts.Model.CreateCache(plan.Blocks.Root, epoch);
         int refusedSlabCount;
         try
         {
@@ -74,10 +74,11 @@ internal sealed class PrefillCall(
     {
         var prefixTokenCount = plan.CachedBlockCount * KvGeometry.BlockTokenCount;
         var prefix = new SequenceBlocks(plan.Blocks.Root, plan.Blocks.TokenIds[..prefixTokenCount].ToArray(), hasTail: false);
-        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, prefix);
+        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, prefix, parts.Model.QueryWidth);
         var fetch = new BlockFetch(intake, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
         await fetch.ReadMissingAsync(TimeSpan.Zero, cancellationToken);
         intake.MoveTo(cache, prefixTokenCount);
+        cache.BeginPrompt(plan.Blocks.TokenCount);
         return intake.RefusedSlabCount;
     }
 

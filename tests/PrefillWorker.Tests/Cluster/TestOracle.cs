@@ -17,7 +17,7 @@ internal static class TestOracle
         var generation = new Generation(
             prompt, prompt.Length, parameters, ImmutableArray<int>.Empty, seed, runner.Config.EosTokenIds, model.MaxContextTokens);
         var root = BlockIdChain.Root("", runner.ModelFingerprint, runner.Codec.Fingerprint);
-        using var cache = new SequenceCache(runner.Codec, root, runner.ModelFingerprint, 1, SlabPool.Shared);
+        using var cache = new SequenceCache(runner.Codec, root, runner.ModelFingerprint, 1, SlabPool.Shared, runner.Config.HeadCount * runner.Config.HeadSize);
         var sampler = new Sampler();
         var batch = new StepBatch();
         while (generation.End == SequenceEnd.None)

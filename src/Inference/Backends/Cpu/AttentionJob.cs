@@ -21,12 +21,12 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     private CpuLayerWeights? _weights;
     private int _layer;
 
-    public AttentionJob(StepPlan plan, Activations activations, CpuModelRunner runner, int workerCount)
+    public AttentionJob(StepPlan plan, Activations activations, CpuModelRunner runner, RawCodec openCodec, int workerCount)
     {
         _plan = plan;
         _activations = activations;
         _codec = runner.Codec;
-        _openCodec = new RawCodec(runner.Geometry);
+        _openCodec = openCodec;
         _group = runner.Config.HeadCount / runner.Config.KvHeadCount;
         _epsilon = runner.Config.RmsNormEpsilon;
         _queryScale = VectorMath.Log2E / MathF.Sqrt(runner.Config.HeadSize);
@@ -50,14 +50,17 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         AttentionScratch scratch = _scratch[worker];
         scratch.Begin(tile.TokenCount * _group, Geometry.HeadSize);
         LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
-        if (_codec.IsProjected && segment.BlockIndex > 0)
+        int encodedCount = Math.Min(segment.BlockIndex, segment.Cache.FirstDeferredBlock);
+        if (_codec.IsProjected && encodedCount > 0)
         {
-            AttendProjected(segment, kvHead, scratch);
+            AttendProjected(segment, encodedCount, kvHead, scratch);
         }
         else
         {
-            AttendBlocks(segment, kvHead, scratch, scratch.Queries, scratch.Output);
+            AttendBlocks(_codec, segment, 0, encodedCount, kvHead, scratch, scratch.Queries, scratch.Output);
         }
+
+        AttendBlocks(_openCodec, segment, encodedCount, segment.BlockIndex, kvHead, scratch, scratch.Queries, scratch.Output);
 
         AttendOwnBlock(segment, tile, kvHead, scratch);
         StoreOutput(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
@@ -87,23 +90,24 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         }
     }
 
-    private void AttendBlocks(in StepSegment segment, int kvHead, AttentionScratch scratch, ReadOnlySpan<float> queries, Span<float> output)
+    private void AttendBlocks(
+        KvCodec codec, in StepSegment segment, int first, int end, int kvHead, AttentionScratch scratch, ReadOnlySpan<float> queries, Span<float> output)
     {
-        for (int i = 0; i < segment.BlockIndex; i++)
+        for (int i = first; i < end; i++)
         {
             ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
-            _codec.Scores(_layer, kvHead, payload, queries, scratch.QueryCount, scratch.Scores);
+            codec.Scores(_layer, kvHead, payload, queries, scratch.QueryCount, scratch.Scores);
             scratch.UpdateSoftmax(output);
-            _codec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, output);
+            codec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, output);
         }
     }
 
-    /// <summary>Queries are projected once, and what all earlier Blocks gave is mapped back once, before the own Block adds to it.</summary>
-    private void AttendProjected(in StepSegment segment, int kvHead, AttentionScratch scratch)
+    /// <summary>Queries are projected once, and what all encoded Blocks gave is mapped back once, before those in 16 bits add to it.</summary>
+    private void AttendProjected(in StepSegment segment, int encodedCount, int kvHead, AttentionScratch scratch)
     {
         scratch.BeginProjected(_codec.QueryWidth(_layer, kvHead), _codec.OutputWidth(_layer, kvHead));
         _codec.ProjectQueries(_layer, kvHead, scratch.Queries, scratch.QueryCount, scratch.Projected);
-        AttendBlocks(segment, kvHead, scratch, scratch.Projected, scratch.Gathered);
+        AttendBlocks(_codec, segment, 0, encodedCount, kvHead, scratch, scratch.Projected, scratch.Gathered);
         _codec.ExpandOutput(_layer, kvHead, scratch.Gathered, scratch.QueryCount, scratch.Output);
     }
 

@@ -20,6 +20,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     private readonly NormJob _norm;
     private readonly AppendJob _append;
     private readonly SealJob _seal;
+    private readonly PromptSealJob? _promptSeal;
     private readonly AttentionJob _attention;
     private readonly GateJob _gate;
     private readonly FinitenessJob _finiteness;
@@ -42,8 +43,19 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _embed = new EmbedJob(embedding, frequencies, _plan, _activations);
         _norm = new NormJob(_plan, _activations, Config.RmsNormEpsilon);
         _append = new AppendJob(_plan, _activations, Geometry, Config.RmsNormEpsilon, pool.WorkerCount);
-        _seal = new SealJob(_plan, _activations, codec);
-        _attention = new AttentionJob(_plan, _activations, this, pool.WorkerCount);
+        var openCodec = new RawCodec(Geometry);
+        var encoder = new SlabEncoder(codec);
+        ProbeCapture? probes = null;
+        BlockSaliency[] saliency = [];
+        if (codec.Saliency is { } rule)
+        {
+            probes = new ProbeCapture(_plan, _activations, Config.HeadSize, Config.RmsNormEpsilon);
+            saliency = [.. Enumerable.Range(0, pool.WorkerCount).Select(_ => new BlockSaliency(Config, openCodec, rule))];
+            _promptSeal = rule.AfterPrompt ? new PromptSealJob(encoder, new PromptSaliencyJob(Config, codec, openCodec, pool.WorkerCount)) : null;
+        }
+
+        _seal = new SealJob(_plan, _activations, encoder, probes, saliency);
+        _attention = new AttentionJob(_plan, _activations, this, openCodec, pool.WorkerCount);
         _gate = new GateJob(_plan, _activations);
         _finiteness = new FinitenessJob(Config.VocabularySize);
     }
@@ -96,6 +108,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
             ForwardLayer(batch, layer);
         }
 
+        EndPrompts(batch);
         ComputeLogits(batch);
     }
 
@@ -107,6 +120,8 @@ public sealed unsafe class CpuModelRunner : IModelRunner
             _activations.Dispose();
             _multiply.Dispose();
             _append.Dispose();
+            _seal.Dispose();
+            _promptSeal?.Dispose();
             _attention.Dispose();
             _weights.Release();
         }
@@ -123,10 +138,11 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         }
 
         Observer?.Observe(layer, _plan, _activations, weights);
-        _seal.Run(_pool, layer);
+        _seal.Run(_pool, layer, weights);
         Announce(batch, layer);
         _attention.Run(_pool, layer, weights);
         Reopen(layer);
+        SealPrompts(batch, layer);
         Multiply(_activations.Attended, _activations.QueryWidth, weights.AttentionOutput, _activations.Delta, _activations.DeltaStride);
         _norm.Run(_pool, weights.MlpNorm, addsDelta: true);
         Multiply(_activations.Normed, _activations.HiddenSize, weights.GateUp, _activations.GateUp, 2 * _activations.GateWidth);
@@ -198,12 +214,44 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         {
             ref readonly StepSegment segment = ref _plan.Segments[index];
             ref readonly StepEntry entry = ref batch.Entries[segment.Entry];
-            if (entry.Failure == StepFailure.None)
+            if (entry.Failure == StepFailure.None && segment.BlockIndex < segment.Cache.FirstDeferredBlock)
             {
                 entry.Sink?.OnSlabSealed(segment.Cache, segment.Sealed!, layer);
             }
         }
     }
+
+    /// <summary>In the papers' mode the Blocks of a prompt are encoded after the attention of its last token.</summary>
+    private void SealPrompts(StepBatch batch, int layer)
+    {
+        foreach (ref readonly StepEntry entry in batch.Entries)
+        {
+            if (!EndsPrompt(entry))
+            {
+                continue;
+            }
+
+            _promptSeal!.Run(_pool, entry.Cache, layer);
+            for (int i = entry.Cache.FirstDeferredBlock; i < entry.Cache.BlockList.Count; i++)
+            {
+                entry.Sink?.OnSlabSealed(entry.Cache, entry.Cache.BlockList[i], layer);
+            }
+        }
+    }
+
+    private static void EndPrompts(StepBatch batch)
+    {
+        foreach (ref readonly StepEntry entry in batch.Entries)
+        {
+            if (EndsPrompt(entry))
+            {
+                entry.Cache.EndPrompt();
+            }
+        }
+    }
+
+    private static bool EndsPrompt(in StepEntry entry) =>
+        entry is { Failure: StepFailure.None, Cache.DeferredTokenCount: > 0 } && entry.Cache.TokenCount >= entry.Cache.DeferredTokenCount;
 
     /// <summary>The open Block of an entry that sealed becomes that of its last segment, or empty.</summary>
     private void Reopen(int layer)

@@ -1,18 +1,26 @@
+using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
-using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>Encodes a layer of the Blocks that fill up. A task is one Block.</summary>
-internal sealed class SealJob(StepPlan plan, Activations activations, KvCodec codec) : ParallelJob
+/// <param name="plan">The step.</param>
+/// <param name="activations">With the open layers of Blocks that are filled and sealed in one step.</param>
+/// <param name="encoder">Makes the slabs.</param>
+/// <param name="probes">Null when the codec wants no saliency.</param>
+/// <param name="saliency">One a worker; empty without probes.</param>
+internal sealed class SealJob(StepPlan plan, Activations activations, SlabEncoder encoder, ProbeCapture? probes, BlockSaliency[] saliency)
+    : ParallelJob, IDisposable
 {
     private int _layer;
 
-    public void Run(ComputePool pool, int layer)
+    public void Run(ComputePool pool, int layer, CpuLayerWeights weights)
     {
         _layer = layer;
+        probes?.Gather(layer, weights);
         pool.Run(this, plan.Sealing.Length);
+        probes?.Keep(layer, weights);
     }
 
     public override void Execute(int task, int worker)
@@ -21,26 +29,24 @@ internal sealed class SealJob(StepPlan plan, Activations activations, KvCodec co
         SequenceCache cache = segment.Cache;
         KvBlock block = segment.Sealed!;
         ReadOnlySpan<Half> open = segment.Slot < 0 ? cache.OpenLayer(_layer) : activations.Slot(segment.Slot);
-        int maxSizeBytes = codec.MaxPayloadSizeBytes(_layer);
-        SlabLease lease = cache.Pool.Rent(Slab.HeaderSizeBytes + maxSizeBytes);
-        int sizeBytes = codec.Encode(_layer, open, default, lease.Span[Slab.HeaderSizeBytes..]);
-        if (sizeBytes < maxSizeBytes)
+        if (segment.BlockIndex >= cache.FirstDeferredBlock)
         {
-            lease = Shorten(cache, lease, Slab.HeaderSizeBytes + sizeBytes);
+            // The layout of a slab, so that attention finds K and V where it finds those of other Blocks.
+            SlabLease plain = cache.Pool.Rent(Slab.HeaderSizeBytes + (open.Length * sizeof(ushort)));
+            MemoryMarshal.AsBytes(open).CopyTo(plain.Span[Slab.HeaderSizeBytes..]);
+            block.SetSlab(_layer, plain);
+            return;
         }
 
-        Slab.Write(lease.Span, cache.Header(block.BlockId, _layer, block.FirstPosition, KvGeometry.BlockTokenCount, codec.Fingerprint, sizeBytes));
-        block.SetSlab(_layer, lease);
+        ReadOnlySpan<float> weights = probes is null ? default : saliency[worker].Compute(_layer, segment.BlockIndex, open, probes.Sealing(task));
+        block.SetSlab(_layer, encoder.Encode(cache, block, _layer, open, weights));
     }
 
-    /// <summary>A lease says the exact length of its slab, which codecs of variable size know only afterwards.</summary>
-    private static SlabLease Shorten(SequenceCache cache, SlabLease lease, int sizeBytes)
+    public void Dispose()
     {
-        using (lease)
+        foreach (BlockSaliency scratch in saliency)
         {
-            SlabLease exact = cache.Pool.Rent(sizeBytes);
-            lease.Span[..sizeBytes].CopyTo(exact.Span);
-            return exact;
+            scratch.Dispose();
         }
     }
 }

@@ -1,0 +1,40 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Cache;
+
+namespace KvCluster.Inference.Backends.Cpu;
+
+/// <summary>Makes whole slabs of open layers.</summary>
+internal sealed class SlabEncoder(KvCodec codec)
+{
+    /// <summary>A slab with its header and checksums; the caller owns the lease.</summary>
+    /// <param name="cache">Whose Block it is.</param>
+    /// <param name="block">The Block.</param>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="openLayer">K and V of all 64 tokens.</param>
+    /// <param name="saliency">By token, for codecs that want it.</param>
+    public SlabLease Encode(SequenceCache cache, KvBlock block, int layer, ReadOnlySpan<Half> openLayer, ReadOnlySpan<float> saliency)
+    {
+        int maxSizeBytes = codec.MaxPayloadSizeBytes(layer);
+        SlabLease lease = cache.Pool.Rent(Slab.HeaderSizeBytes + maxSizeBytes);
+        int sizeBytes = codec.Encode(layer, openLayer, saliency, lease.Span[Slab.HeaderSizeBytes..]);
+        if (sizeBytes < maxSizeBytes)
+        {
+            lease = Shorten(cache, lease, Slab.HeaderSizeBytes + sizeBytes);
+        }
+
+        Slab.Write(lease.Span, cache.Header(block.BlockId, layer, block.FirstPosition, KvGeometry.BlockTokenCount, codec.Fingerprint, sizeBytes));
+        return lease;
+    }
+
+    /// <summary>A lease says the exact length of its slab, which codecs of variable size know only afterwards.</summary>
+    private static SlabLease Shorten(SequenceCache cache, SlabLease lease, int sizeBytes)
+    {
+        using (lease)
+        {
+            SlabLease exact = cache.Pool.Rent(sizeBytes);
+            lease.Span[..sizeBytes].CopyTo(exact.Span);
+            return exact;
+        }
+    }
+}
