@@ -1,7 +1,5 @@
 using Grpc.Core;
-using KvCluster.Compression.Blocks;
 using KvCluster.DecodeWorker.Engine;
-using KvCluster.Inference.Cache;
 using KvCluster.Inference.Engine;
 using KvCluster.V1;
 using KvCluster.Workers;
