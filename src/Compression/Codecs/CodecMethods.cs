@@ -1,3 +1,5 @@
+using KvCluster.Compression.Quantization;
+
 namespace KvCluster.Compression.Codecs;
 
 /// <summary>Every method, in the order in which help texts name them.</summary>
@@ -5,8 +7,8 @@ internal static class CodecMethods
 {
     public static IReadOnlyList<CodecMethod> All { get; } =
     [
-        new("raw", CodecRole.Quantiser),
-        new("int8", CodecRole.Quantiser),
-        new("int4", CodecRole.Quantiser),
+        new("raw", CodecRole.Quantiser) { Quantiser = Quantisers.Half },
+        new("int8", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 8) },
+        new("int4", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 4) },
     ];
 }

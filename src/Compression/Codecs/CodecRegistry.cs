@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Calibration;
+using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Projection;
 using KvCluster.Compression.Saliency;
 
@@ -21,7 +22,7 @@ public static class CodecRegistry
         CodecPlan plan = CodecPlan.Make(CodecSpec.Parse(spec), spec);
         if (plan.ProfileSpec is null)
         {
-            Build(plan, AnyGeometry, null);
+            Build(plan, AnyGeometry, null, SimdPaths.Best);
         }
 
         return plan.Spec;
@@ -37,7 +38,10 @@ public static class CodecRegistry
     /// <param name="profiles">Where Profiles of the model are; null: there are none.</param>
     /// <exception cref="CodecSpecException">The spec is malformed, names a method or parameter that does not exist, or needs a Profile that is not there.</exception>
     /// <exception cref="ArgumentException">The geometry is one that no codec can hold: the head size must be a multiple of 16.</exception>
-    public static KvCodec Create(string spec, KvGeometry geometry, IProfileSource? profiles = null)
+    public static KvCodec Create(string spec, KvGeometry geometry, IProfileSource? profiles = null) =>
+        Create(spec, geometry, profiles, SimdPaths.Best);
+
+    internal static KvCodec Create(string spec, KvGeometry geometry, IProfileSource? profiles, SimdPath path)
     {
         CodecPlan plan = CodecPlan.Make(CodecSpec.Parse(spec), spec);
         Profile? profile = null;
@@ -51,26 +55,21 @@ public static class CodecRegistry
             }
         }
 
-        return Build(plan, geometry, profile);
+        return Build(plan, geometry, profile, path);
     }
 
-    private static KvCodec Build(CodecPlan plan, KvGeometry geometry, Profile? profile)
+    private static KvCodec Build(CodecPlan plan, KvGeometry geometry, Profile? profile, SimdPath path)
     {
         AttentionGuard.RequireSupported(geometry);
         if (plan.IsRaw)
         {
-            return new RawCodec(geometry);
-        }
-
-        if (plan is { Projector: null, Residual: null, Quantiser.Method.Name: "int8" or "int4" })
-        {
-            return new IntCodec(geometry, plan.Quantiser.Method.Name == "int8" ? 8 : 4);
+            return new RawCodec(geometry, path);
         }
 
         var layers = new PipelineLayer[geometry.LayerCount];
         for (int layer = 0; layer < layers.Length; layer++)
         {
-            layers[layer] = BuildLayer(plan, geometry, layer, profile?.Layers[layer]);
+            layers[layer] = BuildLayer(plan, geometry, layer, profile?.Layers[layer], path);
         }
 
         string identity = profile is null ? plan.Spec : $"{plan.Spec}|{profile.Fingerprint:x16}";
@@ -94,12 +93,14 @@ public static class CodecRegistry
         return new SaliencyRule(norm, parameters.Number("probes", 0.1, 0.01, 1), parameters.OneOf("mode", "block", "block", "paper") == "paper");
     }
 
-    private static PipelineLayer BuildLayer(CodecPlan plan, KvGeometry geometry, int layer, LayerProfile? profile)
+    private static PipelineLayer BuildLayer(CodecPlan plan, KvGeometry geometry, int layer, LayerProfile? profile, SimdPath path)
     {
         LayerProjection? projection = plan.Projector is null ? null : new LayerProjection(geometry, profile!);
         LatentShape shape = projection?.Shape ?? LatentShape.Plain(geometry);
-        LayerQuantiser quantiser = plan.Quantiser.Method.Quantiser!(new StageContext(plan.Quantiser.Parameters, layer, shape, profile));
-        LayerResidual? residual = plan.Residual?.Method.Residual!(new StageContext(plan.Residual.Parameters, layer, shape, profile));
+        LayerQuantiser quantiser = plan.Quantiser.Method.Quantiser!(Context(plan.Quantiser));
+        LayerResidual? residual = plan.Residual?.Method.Residual!(Context(plan.Residual));
         return new PipelineLayer(projection, quantiser, residual);
+
+        StageContext Context(PlannedStage stage) => new(stage.Parameters, layer, shape, profile) { Path = path };
     }
 }

@@ -118,7 +118,8 @@ public sealed class RawCodec : KvCodec
         fixed (byte* keys = payload.Slice(2 * kvHead * HeadLength * sizeof(ushort), HeadLength * sizeof(ushort)))
         fixed (float* x = queries, y = scores)
         {
-            _packed.Multiply(x, queryCount, Geometry.HeadSize, keys, KvGeometry.BlockTokenCount, y, accumulate: false);
+            _packed.Multiply(
+                x, Geometry.HeadSize, queryCount, Geometry.HeadSize, keys, KvGeometry.BlockTokenCount, y, KvGeometry.BlockTokenCount, accumulate: false);
         }
     }
 
@@ -129,7 +130,8 @@ public sealed class RawCodec : KvCodec
         fixed (byte* values = payload.Slice(((2 * kvHead) + 1) * HeadLength * sizeof(ushort), HeadLength * sizeof(ushort)))
         fixed (float* x = weights, y = output)
         {
-            _packed.Multiply(x, queryCount, KvGeometry.BlockTokenCount, values, Geometry.HeadSize, y, accumulate: true);
+            _packed.Multiply(
+                x, KvGeometry.BlockTokenCount, queryCount, KvGeometry.BlockTokenCount, values, Geometry.HeadSize, y, Geometry.HeadSize, accumulate: true);
         }
     }
 

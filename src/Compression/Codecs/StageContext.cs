@@ -1,4 +1,5 @@
 using KvCluster.Compression.Calibration;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Codecs;
 
@@ -7,4 +8,8 @@ namespace KvCluster.Compression.Codecs;
 /// <param name="Layer">Index of the layer.</param>
 /// <param name="Shape">The channels that it works on.</param>
 /// <param name="Profile">The layer's part of the Profile; null when no stage needs one.</param>
-internal sealed record StageContext(StageParameters Parameters, int Layer, LatentShape Shape, LayerProfile? Profile);
+internal sealed record StageContext(StageParameters Parameters, int Layer, LatentShape Shape, LayerProfile? Profile)
+{
+    /// <summary>Instructions to run on; only tests choose.</summary>
+    public SimdPath Path { get; init; } = SimdPaths.Best;
+}

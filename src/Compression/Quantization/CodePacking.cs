@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
 
-/// <summary>From 16-bit values to packed codes, 16 at a time.</summary>
+/// <summary>From values to packed codes, 16 at a time.</summary>
 internal static unsafe class CodePacking
 {
     /// <summary>Adding 1.5·2^23 leaves the nearest integer, ties to even, in a float's low bits.</summary>
@@ -14,9 +13,9 @@ internal static unsafe class CodePacking
     /// <summary>8 codes: the integer nearest to (x·inverse - zero)·inverseStep, clamped to 0 … maxCode.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Quantise(
-        Half* x, Vector256<float> inverse, Vector256<float> zero, Vector256<float> inverseStep, int maxCode)
+        Vector256<float> x, Vector256<float> inverse, Vector256<float> zero, Vector256<float> inverseStep, int maxCode)
     {
-        Vector256<float> steps = ((HalfConversion.Load8(x) * inverse) - zero) * inverseStep;
+        Vector256<float> steps = ((x * inverse) - zero) * inverseStep;
         Vector256<float> clamped = Vector256.MinNative(Vector256.MaxNative(steps, Vector256<float>.Zero), Vector256.Create((float)maxCode));
         return (clamped + Vector256.Create(RoundingOffset)).AsInt32() & Vector256.Create(CodeMask);
     }

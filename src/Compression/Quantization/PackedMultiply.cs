@@ -28,13 +28,16 @@ internal abstract unsafe class PackedMultiply
     };
 
     /// <param name="x">n rows of <paramref name="depth"/> floats.</param>
+    /// <param name="xStride">Floats from row to row.</param>
     /// <param name="rowCount">n.</param>
     /// <param name="depth">k.</param>
     /// <param name="packed">k rows of m elements, one after another.</param>
     /// <param name="columnCount">m, a multiple of 16.</param>
     /// <param name="y">n rows of m floats.</param>
+    /// <param name="yStride">Floats from row to row.</param>
     /// <param name="accumulate">Chains begin with what Y holds, else with 0.</param>
-    public abstract void Multiply(float* x, int rowCount, int depth, byte* packed, int columnCount, float* y, bool accumulate);
+    public abstract void Multiply(
+        float* x, int xStride, int rowCount, int depth, byte* packed, int columnCount, float* y, int yStride, bool accumulate);
 
     private static PackedMultiply<TReader, Vector512Lanes, Vector512<float>> Wide<TReader>(int bitCount)
         where TReader : struct, IPackedReader<Vector512<float>> =>

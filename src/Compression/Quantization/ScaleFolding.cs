@@ -17,14 +17,14 @@ internal static unsafe class ScaleFolding
     /// <summary>Writes q·c to <paramref name="scaled"/>.</summary>
     /// <returns>Σ q·c.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float FoldChannels(float* query, byte* channelScales, float* scaled, int count)
+    public static float FoldChannels(float* query, float* channelScales, float* scaled, int count)
     {
         Vector256<float> lower = default;
         Vector256<float> upper = default;
         for (int i = 0; i < count; i += Width)
         {
-            Vector256<float> first = Vector256.Load(query + i) * ChannelScale.Load8(channelScales + i);
-            Vector256<float> second = Vector256.Load(query + i + 8) * ChannelScale.Load8(channelScales + i + 8);
+            Vector256<float> first = Vector256.Load(query + i) * Vector256.Load(channelScales + i);
+            Vector256<float> second = Vector256.Load(query + i + 8) * Vector256.Load(channelScales + i + 8);
             first.Store(scaled + i);
             second.Store(scaled + i + 8);
             lower += first;
@@ -67,13 +67,13 @@ internal static unsafe class ScaleFolding
 
     /// <summary>output = fma(product + weightSum, c, output).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FinishValues(float* product, byte* channelScales, float weightSum, float* output, int count)
+    public static void FinishValues(float* product, float* channelScales, float weightSum, float* output, int count)
     {
         var constant = Vector256.Create(weightSum);
         for (int i = 0; i < count; i += 8)
         {
             Vector256<float> sum = Vector256.Load(product + i) + constant;
-            Vector256.FusedMultiplyAdd(sum, ChannelScale.Load8(channelScales + i), Vector256.Load(output + i)).Store(output + i);
+            Vector256.FusedMultiplyAdd(sum, Vector256.Load(channelScales + i), Vector256.Load(output + i)).Store(output + i);
         }
     }
 

@@ -1,6 +1,4 @@
 using KvCluster.Compression.Blocks;
-using KvCluster.Compression.Codecs;
-using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Tests.Codecs;
 
@@ -8,14 +6,6 @@ namespace KvCluster.Compression.Tests.Codecs;
 internal static class AttentionOracle
 {
     private const int Tokens = 64;
-
-    public static KvCodec Create(string spec, KvGeometry geometry, SimdPath path) => spec switch
-    {
-        "raw" => new RawCodec(geometry, path),
-        "int8" => new IntCodec(geometry, 8, path),
-        "int4" => new IntCodec(geometry, 4, path),
-        _ => throw new ArgumentOutOfRangeException(nameof(spec)),
-    };
 
     public static void Scores(string spec, KvGeometry geometry, byte[] payload, int head, float[] queries, int queryCount, float[] scores)
     {

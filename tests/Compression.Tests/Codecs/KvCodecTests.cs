@@ -126,7 +126,7 @@ public sealed class KvCodecTests
 
     private static (byte[] Payload, KvCodec[] Codecs) Encode(string spec, KvGeometry geometry)
     {
-        KvCodec[] codecs = [.. SimdPaths.All.Select(path => AttentionOracle.Create(spec, geometry, path))];
+        KvCodec[] codecs = [.. SimdPaths.All.Select(path => CodecRegistry.Create(spec, geometry, null, path))];
         byte[] payload = new byte[codecs[0].MaxPayloadSizeBytes(0)];
         Assert.Equal(payload.Length, codecs[0].Encode(0, OpenLayers.Random(geometry, seed: geometry.HeadSize), default, payload));
         Assert.True(codecs[0].IsWellFormed(0, payload));

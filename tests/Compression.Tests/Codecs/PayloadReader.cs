@@ -3,19 +3,23 @@ using KvCluster.Compression.Blocks;
 
 namespace KvCluster.Compression.Tests.Codecs;
 
-/// <summary>Reads single values of a payload by the byte tables of docs/slab-format.md.</summary>
+/// <summary>Reads single values of a payload of <c>raw</c>, <c>int8</c> or <c>int4</c> by the byte tables of docs/slab-format.md.</summary>
 internal sealed class PayloadReader(string spec, KvGeometry geometry, byte[] payload)
 {
     private const int Tokens = 64;
-    private const int SharedSize = 512;
+    private const int ParametersSize = 256;
 
     private int BitCount => spec switch { "raw" => 16, "int8" => 8, _ => 4 };
 
     private int CodesSize => Tokens * geometry.HeadSize * BitCount / 8;
 
-    public float TokenScale(bool isKey, int token) => spec == "raw" ? 1 : ReadHalf((isKey ? 0 : 256) + (2 * token));
+    private int StepsOffset => ParametersSize + (geometry.KvHeadCount * CodesSize);
 
-    public float TokenZero(bool isKey, int token) => spec == "raw" ? 0 : ReadHalf((isKey ? 128 : 384) + (2 * token));
+    private int PartSize => (StepsOffset + (geometry.ChannelCount / 2) + geometry.KvHeadCount + 15) / 16 * 16;
+
+    public float TokenScale(bool isKey, int token) => spec == "raw" ? 1 : ReadHalf(Part(isKey) + (2 * token));
+
+    public float TokenZero(bool isKey, int token) => spec == "raw" ? 0 : ReadHalf(Part(isKey) + 128 + (2 * token));
 
     public float ChannelScale(int head, bool isKey, int channel)
     {
@@ -24,34 +28,33 @@ internal sealed class PayloadReader(string spec, KvGeometry geometry, byte[] pay
             return 1;
         }
 
-        int code = payload[Start(head, isKey) + channel];
-        return (1 + (code % 8 / 8f)) * MathF.Pow(2, (code / 8) - 16);
+        int steps = Part(isKey) + StepsOffset;
+        int greatest = payload[steps + (geometry.ChannelCount / 2) + head];
+        return Scale(greatest - (2 * Nibble(steps, (head * geometry.HeadSize) + channel)));
     }
 
     public float Code(int head, bool isKey, int channel, int token)
     {
         int row = isKey ? channel : token;
-        int element = isKey ? token : channel;
-        int rowLength = isKey ? Tokens : geometry.HeadSize;
+        int element = (row * (isKey ? Tokens : geometry.HeadSize)) + (isKey ? token : channel);
         if (spec == "raw")
         {
-            return ReadHalf(Start(head, isKey) + (2 * ((row * rowLength) + element)));
+            return ReadHalf((((2 * head) + (isKey ? 0 : 1)) * CodesSize) + (2 * element));
         }
 
-        int start = Start(head, isKey) + geometry.HeadSize + (row * rowLength * BitCount / 8);
-        if (spec == "int8")
-        {
-            return payload[start + element];
-        }
-
-        int pair = payload[start + (element / 16 * 8) + (element % 8)];
-        return element % 16 < 8 ? pair % 16 : pair / 16;
+        int start = Part(isKey) + ParametersSize + (head * CodesSize);
+        return spec == "int8" ? payload[start + element] : Nibble(start, element);
     }
 
-    private int Start(int head, bool isKey)
+    /// <summary>A channel scale; the number may be below 0.</summary>
+    public static float Scale(int code) => (1 + ((code & 7) / 8f)) * MathF.Pow(2, (code >> 3) - 16);
+
+    private int Part(bool isKey) => isKey ? 0 : PartSize;
+
+    private int Nibble(int start, int element)
     {
-        int half = spec == "raw" ? CodesSize : geometry.HeadSize + CodesSize;
-        return (spec == "raw" ? 0 : SharedSize) + (((2 * head) + (isKey ? 0 : 1)) * half);
+        int pair = payload[start + (element / 16 * 8) + (element % 8)];
+        return element % 16 < 8 ? pair % 16 : pair / 16;
     }
 
     private float ReadHalf(int offset) => (float)BinaryPrimitives.ReadHalfLittleEndian(payload.AsSpan(offset));
