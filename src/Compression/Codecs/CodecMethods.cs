@@ -1,3 +1,4 @@
+using KvCluster.Compression.Calibration;
 using KvCluster.Compression.Quantization;
 
 namespace KvCluster.Compression.Codecs;
@@ -7,6 +8,9 @@ internal static class CodecMethods
 {
     public static IReadOnlyList<CodecMethod> All { get; } =
     [
+        new("zack", CodecRole.Projector, ZackRecipe.ParameterNames) { NeedsProfile = true },
+        new("kvheads", CodecRole.Projector, KvHeadsRecipe.ParameterNames) { NeedsProfile = true },
+        new("pca", CodecRole.Projector, PcaRecipe.ParameterNames) { NeedsProfile = true },
         new("raw", CodecRole.Quantiser) { Quantiser = Quantisers.Half },
         new("int8", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 8) },
         new("int4", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 4) },

@@ -3,6 +3,7 @@ using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Engine;
@@ -54,7 +55,8 @@ public sealed class WorkerModel : IDisposable
         var opened = ModelFolder.Open(folder);
         try
         {
-            var codec = CodecRegistry.Create(kvSpec, ModelKvGeometry.Of(opened.Config));
+            KvGeometry geometry = ModelKvGeometry.Of(opened.Config);
+            var codec = CodecRegistry.Create(kvSpec, geometry, new ProfileFolder(opened.Path, opened.Fingerprint, geometry));
             var runner = CpuModelRunner.Load(opened, codec);
             return new WorkerModel(string.IsNullOrEmpty(name) ? ModelName.Of(folder) : name, opened, runner);
         }

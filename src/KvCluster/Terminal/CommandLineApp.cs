@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Bench;
+using KvCluster.CommandLine.Calibrate;
 using KvCluster.CommandLine.Eval;
 using KvCluster.CommandLine.Generate;
 using KvCluster.CommandLine.Inspect;
@@ -42,6 +43,7 @@ internal static class CommandLineApp
         GenerateCommand.Create(),
         EvalCommand.Create(),
         BenchCommand.Create(),
+        CalibrateCommand.Create(),
         InspectCommand.Create(),
     };
 }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Grpc.Core;
 using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
 using KvCluster.ServiceDefaults.Hosting;
 
@@ -13,6 +14,7 @@ internal sealed record Failure(string Message, int ExitCode)
     {
         BadArgumentException or CodecSpecException => new(exception.Message, Terminal.ExitCode.BadArguments),
         HostStartException start => new(start.Message, start.ExitCode),
+        CalibrationException => new(exception.Message, Terminal.ExitCode.Failed),
         ModelLoadException => new(exception.Message, Terminal.ExitCode.Failed),
         RpcException rpc => new($"the server answered {rpc.StatusCode}: {rpc.Status.Detail}", Terminal.ExitCode.Failed),
         IOException or UnauthorizedAccessException or SocketException => new(exception.Message, Terminal.ExitCode.Failed),

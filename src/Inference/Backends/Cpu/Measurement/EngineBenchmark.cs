@@ -3,6 +3,7 @@ using System.Numerics.Tensors;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Backends.Cpu.Measurement;
@@ -161,8 +162,12 @@ public sealed class EngineBenchmark
         return process.WorkingSet64;
     }
 
-    private CpuModelRunner Load(string spec) =>
-        CpuModelRunner.Load(_source, CodecRegistry.Create(spec, ModelKvGeometry.Of(_source.Config)), ComputePool.Shared);
+    private CpuModelRunner Load(string spec)
+    {
+        KvGeometry geometry = ModelKvGeometry.Of(_source.Config);
+        var profiles = new ProfileFolder(_source.Path, _source.Fingerprint, geometry);
+        return CpuModelRunner.Load(_source, CodecRegistry.Create(spec, geometry, profiles), ComputePool.Shared);
+    }
 
     private static SequenceCache NewCache(CpuModelRunner runner) => new(
         runner.Codec,
