@@ -9,6 +9,9 @@ internal sealed record CodecMethod(string Name, CodecRole Role, params string[] 
     /// <summary>Whether the stage can only be built from a Profile.</summary>
     public bool NeedsProfile { get; init; }
 
+    /// <summary>Parameters that only say which quantiser is implied, and so can't stand beside a named one.</summary>
+    public IReadOnlyList<string> ImpliedParameters { get; init; } = [];
+
     /// <summary>Builds the quantiser of a layer; of methods with that role.</summary>
     public Func<StageContext, LayerQuantiser>? Quantiser { get; init; }
 

@@ -1,5 +1,6 @@
 using KvCluster.Compression.Calibration;
 using KvCluster.Compression.Quantization;
+using KvCluster.Compression.Residual;
 
 namespace KvCluster.Compression.Codecs;
 
@@ -14,5 +15,13 @@ internal static class CodecMethods
         new("raw", CodecRole.Quantiser) { Quantiser = Quantisers.Half },
         new("int8", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 8) },
         new("int4", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 4) },
+        new("gear", CodecRole.Residual, GearMethods.Bits, GearMethods.Rank, GearMethods.Sparse, GearMethods.Keys)
+        {
+            Residual = GearMethods.Gear, ImpliedQuantiser = GearMethods.Backbone, ImpliedParameters = [GearMethods.Bits],
+        },
+        new("gear-l", CodecRole.Residual, GearMethods.Bits, GearMethods.Rank, GearMethods.Keys)
+        {
+            Residual = GearMethods.GearL, ImpliedQuantiser = GearMethods.Backbone, ImpliedParameters = [GearMethods.Bits],
+        },
     ];
 }

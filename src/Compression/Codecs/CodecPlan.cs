@@ -46,10 +46,25 @@ internal sealed class CodecPlan
         }
 
         PlannedStage? residual = places[(int)CodecRole.Residual];
+        if (places[(int)CodecRole.Quantiser] is { } named)
+        {
+            RefuseImplied(text, named, residual);
+            RefuseImplied(text, named, places[(int)CodecRole.Projector]);
+        }
+
         PlannedStage quantiser = places[(int)CodecRole.Quantiser] ?? Implied(text, residual ?? places[(int)CodecRole.Projector]!);
         string[] calibrated = [.. places.OfType<PlannedStage>().Where(place => place.Method.NeedsProfile).Select(place => place.Stage.ToString())];
         return new CodecPlan(
             spec.ToString(), places[(int)CodecRole.Projector], quantiser, residual, calibrated.Length == 0 ? null : string.Join("+", calibrated));
+    }
+
+    private static void RefuseImplied(string text, PlannedStage quantiser, PlannedStage? stage)
+    {
+        if (stage?.Method.ImpliedParameters.FirstOrDefault(stage.Parameters.Has) is { } name)
+        {
+            throw new CodecSpecException(
+                text, stage.Stage.Position, $"'{name}' of '{stage.Stage.Name}' chooses a quantiser, and '{quantiser.Stage.Name}' is named already; leave one out.");
+        }
     }
 
     private static PlannedStage Implied(string text, PlannedStage by)

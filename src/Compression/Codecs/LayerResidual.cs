@@ -11,19 +11,25 @@ internal abstract unsafe class LayerResidual(LatentShape shape)
     /// <summary>Bytes that the stage writes, always all of them; they follow the quantiser's.</summary>
     public abstract int SizeBytes { get; }
 
-    /// <summary>Writes S, and puts stand-ins into <paramref name="latent"/> where it took outliers.</summary>
-    public abstract void TakeOutliers(float* latent, byte* payload);
+    /// <summary>Outliers of a Block: floats that <see cref="TakeOutliers"/> leaves for <see cref="Fit"/>.</summary>
+    public abstract int OutlierCount { get; }
 
-    /// <summary>Fits and writes L.</summary>
+    /// <summary>Writes where the outliers are, and puts stand-ins into their places in <paramref name="latent"/>.</summary>
+    /// <param name="latent">To be quantised.</param>
+    /// <param name="payload">Of the residual.</param>
+    /// <param name="taken">By outlier, its difference from its stand-in.</param>
+    public abstract void TakeOutliers(float* latent, byte* payload, float* taken);
+
+    /// <summary>Fits and writes L, and the values of S.</summary>
     /// <param name="error">Latent as <see cref="TakeOutliers"/> left it, minus what the quantiser decodes. May be overwritten.</param>
-    /// <param name="payload">With S in it.</param>
-    public abstract void Fit(float* error, byte* payload);
+    /// <param name="payload">With the places of S in it.</param>
+    /// <param name="taken">As <see cref="TakeOutliers"/> left it. May be overwritten.</param>
+    public abstract void Fit(float* error, byte* payload, float* taken);
 
     /// <inheritdoc cref="LayerQuantiser.IsWellFormed"/>
     public abstract bool IsWellFormed(ReadOnlySpan<byte> payload);
 
-    /// <summary>Completes what the quantiser decoded: + L, and S in its places.</summary>
-    /// <remarks>A stored outlier is its difference from the stand-in's decoded value, or what else makes attention agree with this.</remarks>
+    /// <summary>Completes what the quantiser decoded: + L + S.</summary>
     public abstract void AddTo(float* latent, byte* payload);
 
     /// <summary>scores[count][64] += queries[count][stride]·(K of L + S).</summary>

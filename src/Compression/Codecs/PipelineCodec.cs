@@ -55,7 +55,8 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (byte* destination = payload)
         {
             byte* residual = destination + stages.Quantiser.SizeBytes;
-            stages.Residual?.TakeOutliers(latent, residual);
+            float* taken = TileScratch.Outliers.Rent(stages.Residual?.OutlierCount ?? 0);
+            stages.Residual?.TakeOutliers(latent, residual, taken);
             stages.Quantiser.Encode(latent, saliency, destination);
             if (stages.Residual is not null)
             {
@@ -66,7 +67,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
                     error[i] = latent[i] - error[i];
                 }
 
-                stages.Residual.Fit(error, residual);
+                stages.Residual.Fit(error, residual, taken);
             }
         }
 

@@ -19,6 +19,9 @@ internal sealed unsafe class TileScratch
     [ThreadStatic]
     private static TileScratch? _restored;
 
+    [ThreadStatic]
+    private static TileScratch? _outliers;
+
     private float[] _buffer = [];
 
     /// <summary>For a tile that was expanded to 32 bits.</summary>
@@ -32,6 +35,9 @@ internal sealed unsafe class TileScratch
 
     /// <summary>For a layer's K and V before projection, or after decoding.</summary>
     public static TileScratch Restored => _restored ??= new TileScratch();
+
+    /// <summary>For the outliers of a layer while it is encoded.</summary>
+    public static TileScratch Outliers => _outliers ??= new TileScratch();
 
     /// <summary>Valid until the thread's next call on this object. 64-byte aligned; contents are whatever was there.</summary>
     public float* Rent(int length)

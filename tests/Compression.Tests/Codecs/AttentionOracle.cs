@@ -7,6 +7,9 @@ internal static class AttentionOracle
 {
     private const int Tokens = 64;
 
+    /// <summary>What it can read.</summary>
+    public static IReadOnlyList<string> Specs { get; } = ["raw", "int8", "int4"];
+
     public static void Scores(string spec, KvGeometry geometry, byte[] payload, int head, float[] queries, int queryCount, float[] scores)
     {
         var reader = new PayloadReader(spec, geometry, payload);

@@ -11,7 +11,7 @@ public sealed class KvCodecTests
     public static TheoryData<string, int> Cases()
     {
         var data = new TheoryData<string, int>();
-        foreach (string spec in CodecRegistry.ValidSpecs)
+        foreach (string spec in AttentionOracle.Specs)
         {
             foreach (int headSize in new[] { 16, 48, 64, 80, 96, 128 })
             {

@@ -1,0 +1,70 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using KvCluster.Compression.Numerics;
+using KvCluster.Compression.Quantization;
+
+namespace KvCluster.Compression.Residual;
+
+/// <summary>A factor's vector in codes from -7 to 7, one nibble each (code + 8, order: <see cref="NibbleOrder"/>), and one scale.</summary>
+/// <remarks>
+/// 4 bits were chosen by measurement: at rank 4 the demo model's accuracy is the same as with 8 and 16 bits, and the rounding, 2 % of L's energy,
+/// is far below the 65 % of E that L leaves out.
+/// </remarks>
+internal static unsafe class Nibbles
+{
+    private const int Offset = 8;
+    private const float MaxCode = 7;
+
+    public static int SizeBytes(int length) => length / 2;
+
+    /// <summary>Replaces a vector by its codes.</summary>
+    /// <param name="vector">Length a multiple of 16.</param>
+    /// <param name="length">Of it.</param>
+    /// <param name="packed">Where the nibbles go.</param>
+    /// <returns>The scale; 0 when all codes are 0.</returns>
+    public static float Encode(float* vector, int length, byte* packed)
+    {
+        Vector256<float> largest = default;
+        for (int i = 0; i < length; i += 8)
+        {
+            largest = Vector256.Max(largest, Vector256.Abs(Vector256.Load(vector + i)));
+        }
+
+        float scale = LaneFold.Max(largest) / MaxCode;
+        Vector256<float> divisor = Vector256.Create(scale > 0 ? scale : 1);
+        for (int i = 0; i < length; i += NibbleOrder.GroupLength)
+        {
+            Vector256<int> low = Round(vector + i, divisor);
+            Vector256<int> high = Round(vector + i + 8, divisor);
+            Vector256<int> both = low | (high << 4);
+            for (int j = 0; j < NibbleOrder.GroupSizeBytes; j++)
+            {
+                packed[(i / 2) + j] = (byte)both[j];
+            }
+        }
+
+        return scale;
+    }
+
+    /// <summary>Codes as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Expand(byte* packed, int length, float* codes)
+    {
+        var offset = Vector256.Create(Offset);
+        for (int i = 0; i < length; i += NibbleOrder.GroupLength)
+        {
+            Vector256<int> both = Widening.Bytes8(packed + (i / 2));
+            Vector256.ConvertToSingle((both & Vector256.Create(0xF)) - offset).Store(codes + i);
+            Vector256.ConvertToSingle((both >> 4) - offset).Store(codes + i + 8);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Round(float* vector, Vector256<float> divisor)
+    {
+        Vector256<float> codes = Vector256.Round(Vector256.Load(vector) / divisor);
+        codes = Vector256.Clamp(codes, Vector256.Create(-MaxCode), Vector256.Create(MaxCode));
+        codes.Store(vector);
+        return Vector256.ConvertToInt32(codes) + Vector256.Create(Offset);
+    }
+}

@@ -1,0 +1,119 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace KvCluster.Compression.Residual;
+
+/// <summary>The elements of a matrix that are farthest from the mean of their row.</summary>
+/// <remarks>
+/// GEAR (arXiv 2403.05527) takes the same number from both ends of every vector. Here the vectors of a head and Block share one budget: on the
+/// demo model, KIVI-2 with 2.2 % of outliers and rank 4 keeps 94 % of the answers this way and 84 % with a budget a vector, because a few
+/// channels have nearly all of K's large values. Distances are compared in 16 bits (8 of mantissa); of equal ones the earlier position is taken.
+/// </remarks>
+internal static unsafe class OutlierSelection
+{
+    private const int Lanes = 16;
+
+    /// <summary>The <paramref name="count"/> positions, ascending.</summary>
+    /// <param name="matrix">Finite floats [rows][columns].</param>
+    /// <param name="rowCount">Rows.</param>
+    /// <param name="columnCount">Multiple of 16.</param>
+    /// <param name="count">From 1 to all.</param>
+    /// <param name="distances">Room for as many numbers as there are elements.</param>
+    /// <param name="positions">Written.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Write(float* matrix, int rowCount, int columnCount, int count, ushort* distances, int* positions)
+    {
+        int length = rowCount * columnCount;
+        int greatest = 0;
+        for (int row = 0; row < rowCount; row++)
+        {
+            greatest = Math.Max(greatest, Measure(matrix + (row * columnCount), columnCount, distances + (row * columnCount)));
+        }
+
+        // Invariant: at least count lie at or above low, fewer at or above high.
+        int low = 0;
+        int high = greatest + 1;
+        int atHigh = 0;
+        while (high - low > 1)
+        {
+            int middle = (low + high) / 2;
+            int found = CountFrom(distances, length, (ushort)middle);
+            if (found >= count)
+            {
+                low = middle;
+                if (found == count)
+                {
+                    atHigh = 0;
+                    break;
+                }
+            }
+            else
+            {
+                high = middle;
+                atHigh = found;
+            }
+        }
+
+        Collect(distances, length, (ushort)low, high - low > 1 ? count : count - atHigh, positions, count);
+    }
+
+    /// <summary>Distances of a row from its mean: the upper half of a float without sign, so they compare as integers.</summary>
+    /// <returns>The greatest.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Measure(float* row, int columnCount, ushort* distances)
+    {
+        var mean = Vector256.Create(LaneDot.Sum(row, columnCount) / columnCount);
+        Vector256<ushort> greatest = default;
+        for (int i = 0; i < columnCount; i += Lanes)
+        {
+            Vector256<uint> first = Vector256.Abs(Vector256.Load(row + i) - mean).AsUInt32() >> 16;
+            Vector256<uint> second = Vector256.Abs(Vector256.Load(row + i + 8) - mean).AsUInt32() >> 16;
+            Vector256<ushort> both = Vector256.Narrow(first, second);
+            both.Store(distances + i);
+            greatest = Vector256.Max(greatest, both);
+        }
+
+        int result = 0;
+        for (int lane = 0; lane < Lanes; lane++)
+        {
+            result = Math.Max(result, greatest[lane]);
+        }
+
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int CountFrom(ushort* distances, int length, ushort least)
+    {
+        var threshold = Vector256.Create((short)(least - 1)); // all are below 2^15
+        int count = 0;
+        for (int i = 0; i < length; i += Lanes)
+        {
+            Vector256<short> isFar = Vector256.GreaterThan(Vector256.Load((short*)distances + i), threshold);
+            count += BitOperations.PopCount(isFar.AsByte().ExtractMostSignificantBits());
+        }
+
+        return count / 2;
+    }
+
+    /// <summary>All above <paramref name="least"/>, and the first <paramref name="equalCount"/> that equal it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Collect(ushort* distances, int length, ushort least, int equalCount, int* positions, int count)
+    {
+        var threshold = Vector256.Create((short)(least - 1));
+        int found = 0;
+        for (int i = 0; i < length && found < count; i += Lanes)
+        {
+            uint bits = Vector256.GreaterThan(Vector256.Load((short*)distances + i), threshold).AsByte().ExtractMostSignificantBits() & 0x55555555;
+            for (; bits != 0 && found < count; bits &= bits - 1)
+            {
+                int position = i + (BitOperations.TrailingZeroCount(bits) / 2);
+                if (distances[position] > least || equalCount-- > 0)
+                {
+                    positions[found++] = position;
+                }
+            }
+        }
+    }
+}
