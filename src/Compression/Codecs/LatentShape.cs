@@ -36,6 +36,9 @@ internal sealed class LatentShape
     /// <summary>Channels of V, all heads.</summary>
     public int ValueChannelCount => _valueSizes.Sum();
 
+    /// <summary>Channels of K in the heads before one.</summary>
+    public int KeyChannelStart(int head) => _keySizes.AsSpan(0, head) is var before && before.IsEmpty ? 0 : System.Numerics.Tensors.TensorPrimitives.Sum(before);
+
     public static LatentShape Plain(KvGeometry geometry) =>
         new([.. Enumerable.Repeat((geometry.HeadSize, geometry.HeadSize), geometry.KvHeadCount)]);
 

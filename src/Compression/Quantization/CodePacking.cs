@@ -28,12 +28,38 @@ internal static unsafe class CodePacking
         if (bitCount == 4)
         {
             Narrow(first | (second << 4)).Store(codes);
-            return codes + NibbleOrder.GroupSizeBytes;
+        }
+        else if (bitCount == 8)
+        {
+            Narrow(first).Store(codes);
+            Narrow(second).Store(codes + 8);
+        }
+        else
+        {
+            StoreDense(first, second, bitCount, codes);
         }
 
-        Narrow(first).Store(codes);
-        Narrow(second).Store(codes + 8);
-        return codes + NibbleOrder.GroupLength;
+        return codes + (2 * bitCount);
+    }
+
+    /// <summary>8 codes after 8, bit after bit: at most 56 bits each.</summary>
+    private static void StoreDense(Vector256<int> first, Vector256<int> second, int bitCount, byte* codes)
+    {
+        UInt128 bits = Combine(first, bitCount) | ((UInt128)Combine(second, bitCount) << (8 * bitCount));
+        for (int i = 0; i < 2 * bitCount; i++)
+        {
+            codes[i] = (byte)(bits >> (8 * i));
+        }
+    }
+
+    /// <summary>Neighbours are joined, then pairs, then fours.</summary>
+    private static ulong Combine(Vector256<int> codes, int bitCount)
+    {
+        Vector256<ulong> lanes = codes.AsUInt64();
+        Vector256<ulong> pairs = (lanes & Vector256.Create((ulong)uint.MaxValue)) | (lanes >>> (32 - bitCount));
+        ulong lower = pairs[0] | (pairs[1] << (2 * bitCount));
+        ulong upper = pairs[2] | (pairs[3] << (2 * bitCount));
+        return lower | (upper << (4 * bitCount));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

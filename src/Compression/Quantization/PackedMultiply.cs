@@ -4,7 +4,7 @@ using KvCluster.Compression.Quantization.Readers;
 
 namespace KvCluster.Compression.Quantization;
 
-/// <summary>Y[n×m] = X[n×k]·P[k×m], or Y += …, where P's rows are packed and unscaled: 16-bit floats, or codes of 8 or 4 bits.</summary>
+/// <summary>Y[n×m] = X[n×k]·P[k×m], or Y += …, where P's rows are packed and unscaled: 16-bit floats, or codes of 1 to 8 bits.</summary>
 /// <remarks>
 /// Scores are this product over K (rows are channels), values over V (rows are tokens). Every element is one chain of fused multiply-adds
 /// over k in ascending order, for every n and instruction set.
@@ -12,19 +12,17 @@ namespace KvCluster.Compression.Quantization;
 internal abstract unsafe class PackedMultiply
 {
     /// <param name="path">Instructions to run on; must be available.</param>
-    /// <param name="bitCount">16, 8 or 4.</param>
+    /// <param name="bitCount">16: floats; 1 to 8: codes.</param>
     public static PackedMultiply Create(SimdPath path, int bitCount) => (path, bitCount) switch
     {
-        (SimdPath.Vector512, 16) => Wide<Half512Reader>(bitCount),
-        (SimdPath.Vector512, 8) => Wide<Int8Vector512Reader>(bitCount),
-        (SimdPath.Vector512, 4) => Wide<Int4Vector512Reader>(bitCount),
-        (SimdPath.Vector256, 16) => new PackedMultiply<Half256Reader, Vector256Lanes, Vector256<float>>(path, null),
-        (SimdPath.Vector256, 8) => new PackedMultiply<Int8Vector256Reader, Vector256Lanes, Vector256<float>>(path, null),
-        (SimdPath.Vector256, 4) => new PackedMultiply<Int4Vector256Reader, Vector256Lanes, Vector256<float>>(path, null),
-        (SimdPath.Scalar, 16) => new PackedMultiply<HalfScalarReader, ScalarLanes, float>(path, null),
-        (SimdPath.Scalar, 8) => new PackedMultiply<Int8ScalarReader, ScalarLanes, float>(path, null),
-        (SimdPath.Scalar, 4) => new PackedMultiply<Int4ScalarReader, ScalarLanes, float>(path, null),
-        _ => throw new ArgumentOutOfRangeException(nameof(bitCount), bitCount, "Packed rows hold 16, 8 or 4 bits an element."),
+        (SimdPath.Vector512, 16) => Of512<Half512Reader>(bitCount),
+        (SimdPath.Vector512, 8) => Of512<Int8Vector512Reader>(bitCount),
+        (SimdPath.Vector512, 4) => Of512<Int4Vector512Reader>(bitCount),
+        (SimdPath.Vector512, 3) => Of512<NarrowVector512Reader<BitWidths.Three>>(bitCount),
+        (SimdPath.Vector512, 2) => Of512<NarrowVector512Reader<BitWidths.Two>>(bitCount),
+        (SimdPath.Vector512, 1) => Of512<NarrowVector512Reader<BitWidths.One>>(bitCount),
+        (SimdPath.Scalar, _) => OfScalar(bitCount),
+        _ => Of256(bitCount),
     };
 
     /// <param name="x">n rows of <paramref name="depth"/> floats.</param>
@@ -39,7 +37,47 @@ internal abstract unsafe class PackedMultiply
     public abstract void Multiply(
         float* x, int xStride, int rowCount, int depth, byte* packed, int columnCount, float* y, int yStride, bool accumulate);
 
-    private static PackedMultiply<TReader, Vector512Lanes, Vector512<float>> Wide<TReader>(int bitCount)
+    /// <summary>256 bits; also what widths without a 512-bit reader run on.</summary>
+    private static PackedMultiply Of256(int bitCount) => bitCount switch
+    {
+        16 => Of256<Half256Reader>(),
+        8 => Of256<Int8Vector256Reader>(),
+        7 => Of256<WideVector256Reader<BitWidths.Seven>>(),
+        6 => Of256<WideVector256Reader<BitWidths.Six>>(),
+        5 => Of256<WideVector256Reader<BitWidths.Five>>(),
+        4 => Of256<Int4Vector256Reader>(),
+        3 => Of256<NarrowVector256Reader<BitWidths.Three>>(),
+        2 => Of256<NarrowVector256Reader<BitWidths.Two>>(),
+        1 => Of256<NarrowVector256Reader<BitWidths.One>>(),
+        _ => throw Unknown(bitCount),
+    };
+
+    private static PackedMultiply OfScalar(int bitCount) => bitCount switch
+    {
+        16 => OfScalar<HalfScalarReader>(),
+        8 => OfScalar<Int8ScalarReader>(),
+        7 => OfScalar<DenseScalarReader<BitWidths.Seven>>(),
+        6 => OfScalar<DenseScalarReader<BitWidths.Six>>(),
+        5 => OfScalar<DenseScalarReader<BitWidths.Five>>(),
+        4 => OfScalar<Int4ScalarReader>(),
+        3 => OfScalar<DenseScalarReader<BitWidths.Three>>(),
+        2 => OfScalar<DenseScalarReader<BitWidths.Two>>(),
+        1 => OfScalar<DenseScalarReader<BitWidths.One>>(),
+        _ => throw Unknown(bitCount),
+    };
+
+    private static PackedMultiply<TReader, Vector512Lanes, Vector512<float>> Of512<TReader>(int bitCount)
         where TReader : struct, IPackedReader<Vector512<float>> =>
-        new(SimdPath.Vector512, Create(SimdPath.Vector256, bitCount));
+        new(SimdPath.Vector512, Of256(bitCount));
+
+    private static PackedMultiply<TReader, Vector256Lanes, Vector256<float>> Of256<TReader>()
+        where TReader : struct, IPackedReader<Vector256<float>> =>
+        new(SimdPath.Vector256, null);
+
+    private static PackedMultiply<TReader, ScalarLanes, float> OfScalar<TReader>()
+        where TReader : struct, IPackedReader<float> =>
+        new(SimdPath.Scalar, null);
+
+    private static ArgumentOutOfRangeException Unknown(int bitCount) =>
+        new(nameof(bitCount), bitCount, "Packed rows hold 16-bit floats, or codes of 1 to 8 bits.");
 }

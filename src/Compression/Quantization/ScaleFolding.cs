@@ -34,17 +34,17 @@ internal static unsafe class ScaleFolding
         return SumLanes(lower + upper);
     }
 
-    /// <summary>Writes w·s to <paramref name="scaled"/>.</summary>
-    /// <returns>Σ w·z.</returns>
+    /// <summary>Writes x·s to <paramref name="scaled"/>.</summary>
+    /// <returns>Σ x·z.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float FoldTokens(float* weights, float* scales, float* zeros, float* scaled, int count)
+    public static float Fold(float* x, float* scales, float* zeros, float* scaled, int count)
     {
         Vector256<float> lower = default;
         Vector256<float> upper = default;
         for (int i = 0; i < count; i += Width)
         {
-            var first = Vector256.Load(weights + i);
-            var second = Vector256.Load(weights + i + 8);
+            var first = Vector256.Load(x + i);
+            var second = Vector256.Load(x + i + 8);
             (first * Vector256.Load(scales + i)).Store(scaled + i);
             (second * Vector256.Load(scales + i + 8)).Store(scaled + i + 8);
             lower = Vector256.FusedMultiplyAdd(first, Vector256.Load(zeros + i), lower);
@@ -52,6 +52,45 @@ internal static unsafe class ScaleFolding
         }
 
         return SumLanes(lower + upper);
+    }
+
+    /// <summary>Σ x·z.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Dot(float* x, float* zeros, int count)
+    {
+        Vector256<float> lower = default;
+        Vector256<float> upper = default;
+        for (int i = 0; i < count; i += Width)
+        {
+            lower = Vector256.FusedMultiplyAdd(Vector256.Load(x + i), Vector256.Load(zeros + i), lower);
+            upper = Vector256.FusedMultiplyAdd(Vector256.Load(x + i + 8), Vector256.Load(zeros + i + 8), upper);
+        }
+
+        return SumLanes(lower + upper);
+    }
+
+    /// <summary>Σ x.</summary>
+    public static float Sum(float* x, int count)
+    {
+        Vector256<float> lower = default;
+        Vector256<float> upper = default;
+        for (int i = 0; i < count; i += Width)
+        {
+            lower += Vector256.Load(x + i);
+            upper += Vector256.Load(x + i + 8);
+        }
+
+        return SumLanes(lower + upper);
+    }
+
+    /// <summary>Adds a number to each element.</summary>
+    public static void Add(float* y, float value, int count)
+    {
+        var constant = Vector256.Create(value);
+        for (int i = 0; i < count; i += 8)
+        {
+            (Vector256.Load(y + i) + constant).Store(y + i);
+        }
     }
 
     /// <summary>score = fma(product, s, z·querySum), in place.</summary>

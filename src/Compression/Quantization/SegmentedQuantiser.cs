@@ -1,31 +1,95 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 
 namespace KvCluster.Compression.Quantization;
 
-/// <summary>Quantises K and V apart. Payload: that of K, then that of V.</summary>
-internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuantiser values) : LayerQuantiser(keys.Shape)
+/// <summary>
+/// Quantises K and V apart, each in segments of tokens. Mixed precision (ZipCache, arXiv 2405.14256): chosen tokens are stored first, so that each
+/// segment has one width and attention has no branch a token. Payload: that of K, that of V, then, when tokens are chosen, the set of them in 64 bits.
+/// </summary>
+/// <param name="keys">Of K.</param>
+/// <param name="values">Of V.</param>
+/// <param name="selection">Chooses the tokens of the first segment; null: tokens are stored in their order.</param>
+internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuantiser values, TokenSelection? selection) : LayerQuantiser(keys.Shape)
 {
-    public override int SizeBytes => keys.SizeBytes + values.SizeBytes;
+    private const int Tokens = KvGeometry.BlockTokenCount;
+
+    public override int SizeBytes => SelectionOffset + (selection is null ? 0 : sizeof(ulong));
+
+    public override bool NeedsSaliency => selection?.NeedsSaliency ?? false;
+
+    private int SelectionOffset => keys.SizeBytes + values.SizeBytes;
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {
         new Span<byte>(payload, SizeBytes).Clear();
-        keys.Encode(latent, payload);
-        values.Encode(latent, payload + keys.SizeBytes);
+        float* source = latent;
+        if (selection is not null)
+        {
+            ulong chosen = selection.Choose(latent, saliency);
+            Unsafe.WriteUnaligned(payload + SelectionOffset, chosen);
+            byte* tokens = stackalloc byte[Tokens];
+            TokenOrder.List(chosen, tokens);
+            source = TileScratch.Stored.Rent(Shape.Length);
+            TokenOrder.MoveLayer(Shape, tokens, latent, source, toStored: true);
+        }
+
+        keys.Encode(source, payload);
+        values.Encode(source, payload + keys.SizeBytes);
     }
 
     public override bool IsWellFormed(ReadOnlySpan<byte> payload) =>
-        keys.IsWellFormed(payload[..keys.SizeBytes]) && values.IsWellFormed(payload[keys.SizeBytes..]);
+        keys.IsWellFormed(payload[..keys.SizeBytes])
+        && values.IsWellFormed(payload[keys.SizeBytes..SelectionOffset])
+        && (selection is null || BitOperations.PopCount(BitConverter.ToUInt64(payload[SelectionOffset..])) == selection.Count);
 
     public override void Decode(byte* payload, float* latent)
     {
-        keys.Decode(payload, latent);
-        values.Decode(payload + keys.SizeBytes, latent);
+        float* destination = selection is null ? latent : TileScratch.Stored.Rent(Shape.Length);
+        keys.Decode(payload, destination);
+        values.Decode(payload + keys.SizeBytes, destination);
+        if (selection is not null)
+        {
+            byte* tokens = stackalloc byte[Tokens];
+            TokenOrder.List(Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset), tokens);
+            TokenOrder.MoveLayer(Shape, tokens, destination, latent, toStored: false);
+        }
     }
 
-    public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores) =>
-        keys.Multiply(head, payload, queries, queryStride, queryCount, scores, Blocks.KvGeometry.BlockTokenCount);
+    public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
+    {
+        if (selection is null)
+        {
+            keys.Multiply(head, payload, queries, queryStride, queryCount, scores, Tokens);
+            return;
+        }
 
-    public override void AddValues(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride) =>
-        values.Multiply(head, payload + keys.SizeBytes, weights, Blocks.KvGeometry.BlockTokenCount, queryCount, output, outputStride);
+        float* stored = TileScratch.Stored.Rent(queryCount * Tokens);
+        byte* tokens = stackalloc byte[Tokens];
+        TokenOrder.List(Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset), tokens);
+        keys.Multiply(head, payload, queries, queryStride, queryCount, stored, Tokens);
+        for (nint row = 0; row < (nint)queryCount * Tokens; row += Tokens)
+        {
+            TokenOrder.ToTokens(tokens, stored + row, scores + row);
+        }
+    }
+
+    public override void AddValues(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride)
+    {
+        float* stored = weights;
+        if (selection is not null)
+        {
+            stored = TileScratch.Stored.Rent(queryCount * Tokens);
+            byte* tokens = stackalloc byte[Tokens];
+            TokenOrder.List(Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset), tokens);
+            for (nint row = 0; row < (nint)queryCount * Tokens; row += Tokens)
+            {
+                TokenOrder.ToStored(tokens, weights + row, stored + row);
+            }
+        }
+
+        values.Multiply(head, payload + keys.SizeBytes, stored, Tokens, queryCount, output, outputStride);
+    }
 }

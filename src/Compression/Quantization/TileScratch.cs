@@ -22,6 +22,9 @@ internal sealed unsafe class TileScratch
     [ThreadStatic]
     private static TileScratch? _outliers;
 
+    [ThreadStatic]
+    private static TileScratch? _stored;
+
     private float[] _buffer = [];
 
     /// <summary>For a tile that was expanded to 32 bits.</summary>
@@ -38,6 +41,9 @@ internal sealed unsafe class TileScratch
 
     /// <summary>For the outliers of a layer while it is encoded.</summary>
     public static TileScratch Outliers => _outliers ??= new TileScratch();
+
+    /// <summary>For what belongs to tokens, in the order in which they are stored.</summary>
+    public static TileScratch Stored => _stored ??= new TileScratch();
 
     /// <summary>Valid until the thread's next call on this object. 64-byte aligned; contents are whatever was there.</summary>
     public float* Rent(int length)

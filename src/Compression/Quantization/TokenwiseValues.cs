@@ -27,7 +27,7 @@ internal sealed unsafe class TokenwiseValues : TokenwiseTensor
         ReadChannels(head, payload, channels);
         for (int i = 0; i < rowCount; i++)
         {
-            sums[i] = ScaleFolding.FoldTokens(x + ((nint)i * xStride), parameters, parameters + Tokens, scaled + ((nint)i * Tokens), Tokens);
+            sums[i] = ScaleFolding.Fold(x + ((nint)i * xStride), parameters, parameters + Tokens, scaled + ((nint)i * Tokens), Tokens);
         }
 
         for (int i = 0; i < _packed.Length; i++)

@@ -1,0 +1,140 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Numerics;
+
+namespace KvCluster.Compression.Quantization;
+
+/// <summary>
+/// Every 16 latent channels have their own bits, by reverse water-filling on the variances of rotated components (Cover and Thomas, Elements of
+/// Information Theory, 10.3.3): none is ZACK's truncation, equal ones are plain quantisation. Bits and steps are part of the Profile, steps within its
+/// maps, so a payload holds nothing but codes: x̂ = code − 2^(b−1) + ½.
+/// </summary>
+/// <remarks>Payload, by head: K by runs of equal bits, one row a channel; V by runs, one row a token.</remarks>
+internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
+{
+    private const int Tokens = KvGeometry.BlockTokenCount;
+    private readonly BitRun[][] _keys; // by head
+    private readonly BitRun[][] _values;
+    private readonly float[][] _keyZeros;
+
+    /// <param name="shape">Of the layer.</param>
+    /// <param name="bits">Of each 16 channels of K and of V, by head; 1 to 8.</param>
+    /// <param name="path">Instructions to run on.</param>
+    /// <exception cref="ArgumentException">The bits are not those of the shape's channels.</exception>
+    public WaterfillQuantiser(LatentShape shape, IReadOnlyList<(byte[] Keys, byte[] Values)> bits, SimdPath path)
+        : base(shape)
+    {
+        _keys = new BitRun[shape.HeadCount][];
+        _values = new BitRun[shape.HeadCount][];
+        _keyZeros = new float[shape.HeadCount][];
+        for (int head = 0; head < shape.HeadCount; head++)
+        {
+            _keys[head] = Runs(bits[head].Keys, shape.KeySize(head), path);
+            _values[head] = Runs(bits[head].Values, shape.ValueSize(head), path);
+            _keyZeros[head] = [.. _keys[head].SelectMany(run => Enumerable.Repeat(run.Zero, run.Width))];
+        }
+    }
+
+    public override int SizeBytes => _size;
+
+    private int _size;
+
+    public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
+    {
+        for (int head = 0; head < Shape.HeadCount; head++)
+        {
+            float* keys = latent + Shape.KeyOffset(head);
+            foreach (BitRun run in _keys[head])
+            {
+                MidRiseCodes.Pack(keys + ((nint)run.Start * Tokens), Tokens, run.Width, Tokens, run.BitCount, payload + run.Offset);
+            }
+
+            float* values = latent + Shape.ValueOffset(head);
+            foreach (BitRun run in _values[head])
+            {
+                MidRiseCodes.Pack(values + run.Start, Shape.ValueSize(head), Tokens, run.Width, run.BitCount, payload + run.Offset);
+            }
+        }
+    }
+
+    /// <summary>Any bytes are codes.</summary>
+    public override bool IsWellFormed(ReadOnlySpan<byte> payload) => true;
+
+    public override void Decode(byte* payload, float* latent)
+    {
+        for (int head = 0; head < Shape.HeadCount; head++)
+        {
+            float* keys = latent + Shape.KeyOffset(head);
+            foreach (BitRun run in _keys[head])
+            {
+                MidRiseCodes.Unpack(payload + run.Offset, run, run.Width, Tokens, keys + ((nint)run.Start * Tokens), Tokens);
+            }
+
+            float* values = latent + Shape.ValueOffset(head);
+            foreach (BitRun run in _values[head])
+            {
+                MidRiseCodes.Unpack(payload + run.Offset, run, Tokens, run.Width, values + run.Start, Shape.ValueSize(head));
+            }
+        }
+    }
+
+    /// <summary>score = Σ q·zero, then a chain of q·code.</summary>
+    public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
+    {
+        fixed (float* zeros = _keyZeros[head])
+        {
+            for (int i = 0; i < queryCount; i++)
+            {
+                float sum = ScaleFolding.Dot(queries + ((nint)i * queryStride), zeros, Shape.KeySize(head));
+                new Span<float>(scores + ((nint)i * Tokens), Tokens).Fill(sum);
+            }
+        }
+
+        foreach (BitRun run in _keys[head])
+        {
+            run.Packed.Multiply(queries + run.Start, queryStride, queryCount, run.Width, payload + run.Offset, Tokens, scores, Tokens, accumulate: true);
+        }
+    }
+
+    /// <summary>output += zero·Σ w, then a chain of w·code.</summary>
+    public override void AddValues(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride)
+    {
+        for (int i = 0; i < queryCount; i++)
+        {
+            float sum = ScaleFolding.Sum(weights + ((nint)i * Tokens), Tokens);
+            foreach (BitRun run in _values[head])
+            {
+                ScaleFolding.Add(output + ((nint)i * outputStride) + run.Start, run.Zero * sum, run.Width);
+            }
+        }
+
+        foreach (BitRun run in _values[head])
+        {
+            run.Packed.Multiply(
+                weights, Tokens, queryCount, Tokens, payload + run.Offset, run.Width, output + run.Start, outputStride, accumulate: true);
+        }
+    }
+
+    private BitRun[] Runs(byte[] bits, int size, SimdPath path)
+    {
+        if (bits.Length * PackedCodes.GroupLength != size || bits.Any(count => count is 0 or > 8))
+        {
+            throw new ArgumentException($"{size} channels need 1 to 8 bits for each {PackedCodes.GroupLength} of them: there are {bits.Length} numbers.");
+        }
+
+        var runs = new List<BitRun>();
+        for (int start = 0, end; start < bits.Length; start = end)
+        {
+            for (end = start; end < bits.Length && bits[end] == bits[start];)
+            {
+                end++;
+            }
+
+            int width = (end - start) * PackedCodes.GroupLength;
+            runs.Add(new BitRun(start * PackedCodes.GroupLength, width, bits[start], _size, PackedMultiply.Create(path, bits[start])));
+            _size += Tokens * width * bits[start] / 8;
+        }
+
+        return [.. runs];
+    }
+}
