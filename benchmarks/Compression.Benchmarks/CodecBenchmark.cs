@@ -3,58 +3,80 @@ using KvCluster.Compression.Codecs;
 
 namespace KvCluster.Compression.Benchmarks;
 
-/// <summary>Attention on encoded blocks a (head, Block) of 64 channels, and encoding a layer of 8 heads.</summary>
+/// <summary>
+/// Encoding a layer of a Block, and attention of one layer to 4,096 tokens in encoded form, each against <c>raw</c> in the same run: 8 KV heads of 64
+/// channels. One query a head is decoding; more are prefill, or queries that share a head.
+/// </summary>
 internal static class CodecBenchmark
 {
+    private const int BlockCount = 64;
+    private static readonly int[] QueryCounts = [1, 2, 4, 64];
     private static readonly KvGeometry Geometry = new(1, 8, 64);
+    private static readonly string[] Specs =
+    [
+        "raw", "int8", "int4", "int3", "int2", "int4(channels=plain)", "kivi4", "kivi2", "kivi2(group=64)", "kcvt4", "kcvt2",
+        "zipcache", "zipcache(keys=channel)", "zipcache(high=8,low=4)", "zipcache(high=4,low=3,salient=0.25)",
+        "waterfill(heads=1)", "waterfill(heads=4)", "waterfill(heads=8)",
+    ];
 
     public static void Run()
     {
-        foreach (string spec in CodecRegistry.ValidSpecs)
+        Console.WriteLine($"{"spec",-38} {"bytes",7} {"ratio",6} {"encode µs",10}   attention, µs (of raw), by queries a head: {string.Join(", ", QueryCounts)}");
+        double[] raw = [];
+        foreach (string spec in Specs)
         {
-            KvCodec codec = CodecRegistry.Create(spec, Geometry);
-            Half[] layer = new Half[Geometry.OpenLayerLength];
-            var random = new Random(1);
-            for (int i = 0; i < layer.Length; i++)
-            {
-                layer[i] = (Half)(random.NextDouble() - 0.5);
-            }
-
-            byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
-            double encode = Stopclock.Measure(() => codec.Encode(0, layer, default, payload));
-            Stopclock.Print($"{spec}: encode", encode, 2.0 * layer.Length, "GB/s of 16-bit input");
-            foreach (int queryCount in new[] { 1, 2, 3, 4, 8, 64 })
-            {
-                RunAttention(spec, codec, payload, queryCount);
-            }
-
-            EncodedSize size = EncodedSize.ForPrompt(codec, 1034);
-            Console.WriteLine($"{spec}: {size.BytesPerToken:F1} bytes a token, {size.Ratio:F3} x smaller, for 1,034 tokens, 1 layer");
+            KvCodec codec = CodecRegistry.Create(spec, Geometry, new StandInProfile(Geometry));
+            (byte[][] payloads, double encode) = Encode(codec);
+            double[] times = [.. QueryCounts.Select(queryCount => Attention(codec, payloads, queryCount))];
+            raw = raw.Length == 0 ? times : raw;
+            EncodedSize size = EncodedSize.ForPrompt(codec, 4096);
+            string attention = string.Join("  ", times.Zip(raw, (time, of) => $"{time / 1e3,8:F0} ({time / of:F2})"));
+            Console.WriteLine($"{spec,-38} {size.SizeBytes / BlockCount,7} {size.Ratio,6:F2} {encode / 1e3,10:F1}   {attention}");
         }
     }
 
-    private static void RunAttention(string spec, KvCodec codec, byte[] payload, int queryCount)
+    private static (byte[][] Payloads, double Time) Encode(KvCodec codec)
     {
-        float[] queries = new float[queryCount * Geometry.HeadSize];
-        float[] scores = new float[queryCount * KvGeometry.BlockTokenCount];
-        float[] output = new float[queries.Length];
-        double scoresTime = Stopclock.Measure(() =>
+        var layer = new Half[Geometry.OpenLayerLength];
+        var saliency = new float[KvGeometry.BlockTokenCount];
+        var random = new Random(1);
+        byte[][] payloads = [.. Enumerable.Range(0, BlockCount).Select(_ => new byte[codec.MaxPayloadSizeBytes(0)])];
+        foreach (byte[] payload in payloads)
         {
-            for (int head = 0; head < Geometry.KvHeadCount; head++)
+            for (int i = 0; i < layer.Length; i++)
             {
-                codec.Scores(0, head, payload, queries, queryCount, scores);
+                layer[i] = (Half)(random.NextDouble() + random.NextDouble() - 1);
             }
-        });
-        double valuesTime = Stopclock.Measure(() =>
-        {
-            for (int head = 0; head < Geometry.KvHeadCount; head++)
+
+            for (int i = 0; i < saliency.Length; i++)
             {
-                codec.AddValues(0, head, payload, scores, queryCount, output);
+                saliency[i] = random.NextSingle();
             }
-        });
+
+            codec.Encode(0, layer, saliency, payload);
+        }
+
+        return (payloads, Stopclock.Measure(() => codec.Encode(0, layer, saliency, payloads[0])));
+    }
+
+    private static double Attention(KvCodec codec, byte[][] payloads, int queryCount)
+    {
         int heads = Geometry.KvHeadCount;
-        double flops = 4.0 * queryCount * Geometry.HeadSize * KvGeometry.BlockTokenCount;
-        string parts = $"scores {scoresTime / heads:F0}, values {valuesTime / heads:F0}";
-        Stopclock.Print($"{spec}: {queryCount} queries ({parts})", (scoresTime + valuesTime) / heads, flops, "GFLOP/s");
+        float[] queries = new float[queryCount * codec.QueryWidth(0, 0)];
+        float[] scores = new float[queryCount * KvGeometry.BlockTokenCount];
+        float[] output = new float[queryCount * codec.OutputWidth(0, 0)];
+        queries.AsSpan().Fill(0.01f);
+        return Stopclock.Measure(() =>
+        {
+            for (int head = 0; head < heads; head++)
+            {
+                output.AsSpan().Clear();
+                foreach (byte[] payload in payloads)
+                {
+                    codec.Scores(0, head, payload, queries, queryCount, scores);
+                    codec.AddValues(0, head, payload, scores, queryCount, output);
+                }
+            }
+        });
     }
 }

@@ -13,8 +13,16 @@ internal static class CodecMethods
         new("kvheads", CodecRole.Projector, KvHeadsRecipe.ParameterNames) { NeedsProfile = true },
         new("pca", CodecRole.Projector, PcaRecipe.ParameterNames) { NeedsProfile = true },
         new("raw", CodecRole.Quantiser) { Quantiser = Quantisers.Half },
-        new("int8", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 8) },
-        new("int4", CodecRole.Quantiser) { Quantiser = context => Quantisers.Int(context, 4) },
+        Int("int8", 8),
+        Int("int4", 4),
+        Int("int3", 3),
+        Int("int2", 2),
+        new("kivi4", CodecRole.Quantiser, "group") { Quantiser = context => Quantisers.Kivi(context, 4) },
+        new("kivi2", CodecRole.Quantiser, "group") { Quantiser = context => Quantisers.Kivi(context, 2) },
+        new("kcvt4", CodecRole.Quantiser) { Quantiser = context => Quantisers.Kcvt(context, 4) },
+        new("kcvt2", CodecRole.Quantiser) { Quantiser = context => Quantisers.Kcvt(context, 2) },
+        new("zipcache", CodecRole.Quantiser, "high", "low", "salient", "keys", "choose", "norm", "probes", "mode") { Quantiser = Quantisers.ZipCache },
+        new("waterfill", CodecRole.Quantiser, "keys", "values", "wide") { Quantiser = Quantisers.Waterfill, NeedsProfile = true },
         new("gear", CodecRole.Residual, GearMethods.Bits, GearMethods.Rank, GearMethods.Sparse, GearMethods.Keys)
         {
             Residual = GearMethods.Gear, ImpliedQuantiser = GearMethods.Backbone, ImpliedParameters = [GearMethods.Bits],
@@ -24,4 +32,7 @@ internal static class CodecMethods
             Residual = GearMethods.GearL, ImpliedQuantiser = GearMethods.Backbone, ImpliedParameters = [GearMethods.Bits],
         },
     ];
+
+    private static CodecMethod Int(string name, int bitCount) =>
+        new(name, CodecRole.Quantiser, "channels") { Quantiser = context => Quantisers.Int(context, bitCount) };
 }

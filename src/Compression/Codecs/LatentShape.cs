@@ -11,6 +11,7 @@ internal sealed class LatentShape
     private readonly int[] _keySizes;
     private readonly int[] _valueSizes;
     private readonly int[] _offsets;
+    private readonly int[] _keyStarts;
 
     /// <param name="heads">Channels of K and of V by latent head; all multiples of 16.</param>
     public LatentShape(IReadOnlyList<(int KeySize, int ValueSize)> heads)
@@ -18,9 +19,13 @@ internal sealed class LatentShape
         _keySizes = [.. heads.Select(head => head.KeySize)];
         _valueSizes = [.. heads.Select(head => head.ValueSize)];
         _offsets = new int[heads.Count];
+        _keyStarts = new int[heads.Count];
         for (int head = 0; head < heads.Count; head++)
         {
             _offsets[head] = Length;
+            _keyStarts[head] = KeyChannelCount;
+            KeyChannelCount += _keySizes[head];
+            ValueChannelCount += _valueSizes[head];
             Length += KvGeometry.BlockTokenCount * (_keySizes[head] + _valueSizes[head]);
         }
     }
@@ -31,13 +36,10 @@ internal sealed class LatentShape
     public int Length { get; }
 
     /// <summary>Channels of K, all heads.</summary>
-    public int KeyChannelCount => _keySizes.Sum();
+    public int KeyChannelCount { get; }
 
     /// <summary>Channels of V, all heads.</summary>
-    public int ValueChannelCount => _valueSizes.Sum();
-
-    /// <summary>Channels of K in the heads before one.</summary>
-    public int KeyChannelStart(int head) => _keySizes.AsSpan(0, head) is var before && before.IsEmpty ? 0 : System.Numerics.Tensors.TensorPrimitives.Sum(before);
+    public int ValueChannelCount { get; }
 
     public static LatentShape Plain(KvGeometry geometry) =>
         new([.. Enumerable.Repeat((geometry.HeadSize, geometry.HeadSize), geometry.KvHeadCount)]);
@@ -45,6 +47,9 @@ internal sealed class LatentShape
     public int KeySize(int head) => _keySizes[head];
 
     public int ValueSize(int head) => _valueSizes[head];
+
+    /// <summary>Channels of K in the heads before one.</summary>
+    public int KeyChannelStart(int head) => _keyStarts[head];
 
     /// <summary>Where the K of a head begins, in floats.</summary>
     public int KeyOffset(int head) => _offsets[head];

@@ -6,15 +6,79 @@ namespace KvCluster.Compression.Quantization;
 /// <summary>Builds the quantisers that specs name.</summary>
 internal static class Quantisers
 {
+    private const int Tokens = KvGeometry.BlockTokenCount;
+    private const int SegmentMultiple = 16;
+
     /// <summary><c>raw</c> as a stage.</summary>
     public static LayerQuantiser Half(StageContext context) => new HalfQuantiser(context.Shape, context.Path);
 
-    /// <summary><c>int8</c>, <c>int4</c>: channel-separable tokenwise.</summary>
+    /// <summary><c>int8</c> to <c>int2</c>: tokenwise, channel-separable unless <c>channels=plain</c>.</summary>
     public static LayerQuantiser Int(StageContext context, int bitCount)
     {
-        TokenSegment[] segments = [new(0, KvGeometry.BlockTokenCount, bitCount)];
+        bool isSeparable = context.Parameters.OneOf("channels", "separable", "separable", "plain") == "separable";
+        TokenSegment[] segments = [new(0, Tokens, bitCount)];
         return new SegmentedQuantiser(
-            new TokenwiseKeys(context.Shape, segments, isSeparable: true, context.Path),
-            new TokenwiseValues(context.Shape, segments, isSeparable: true, context.Path));
+            new TokenwiseKeys(context.Shape, segments, isSeparable, context.Path),
+            new TokenwiseValues(context.Shape, segments, isSeparable, context.Path),
+            selection: null);
+    }
+
+    /// <summary><c>kivi2</c>, <c>kivi4</c> (arXiv 2402.02750): K per channel in groups of tokens, V per token in groups of channels.</summary>
+    public static LayerQuantiser Kivi(StageContext context, int bitCount)
+    {
+        int group = context.Parameters.OneOf("group", 32, 32, 64);
+        TokenSegment[] segments = [.. Enumerable.Range(0, Tokens / group).Select(i => new TokenSegment(i * group, group, bitCount))];
+        return new SegmentedQuantiser(
+            new ChannelwiseKeys(context.Shape, segments, context.Path),
+            new GroupedValues(context.Shape, group, bitCount, context.Path),
+            selection: null);
+    }
+
+    /// <summary><c>kcvt2</c>, <c>kcvt4</c> (GEAR, arXiv 2403.05527): K per channel over the Block, V per token over all channels.</summary>
+    public static LayerQuantiser Kcvt(StageContext context, int bitCount)
+    {
+        TokenSegment[] segments = [new(0, Tokens, bitCount)];
+        return new SegmentedQuantiser(
+            new ChannelwiseKeys(context.Shape, segments, context.Path),
+            new TokenwiseValues(context.Shape, segments, isSeparable: false, context.Path),
+            selection: null);
+    }
+
+    /// <summary><c>zipcache</c> (arXiv 2405.14256): salient tokens in more bits; V, and K unless <c>keys=channel</c>, channel-separable tokenwise.</summary>
+    public static LayerQuantiser ZipCache(StageContext context)
+    {
+        StageParameters parameters = context.Parameters;
+        int high = parameters.OneOf("high", 4, 8, 4, 3);
+        int low = parameters.OneOf("low", 2, 4, 3, 2);
+        if (high <= low)
+        {
+            throw parameters.Fail($"salient tokens need more bits than the others: high={high}, low={low}.");
+        }
+
+        double share = parameters.Number("salient", 0.5, 0, 1) * Tokens / SegmentMultiple;
+        int count = SegmentMultiple * Math.Clamp((int)Math.Round(share, MidpointRounding.AwayFromZero), 1, (Tokens / SegmentMultiple) - 1);
+        bool isRandom = parameters.OneOf("choose", "saliency", "saliency", "random") == "random";
+        TokenSegment[] segments = [new(0, count, high), new(count, Tokens - count, low)];
+        TensorQuantiser keys = parameters.OneOf("keys", "token", "token", "channel") == "channel"
+            ? new ChannelwiseKeys(context.Shape, segments, context.Path)
+            : new TokenwiseKeys(context.Shape, segments, isSeparable: true, context.Path);
+        return new SegmentedQuantiser(
+            keys,
+            new TokenwiseValues(context.Shape, segments, isSeparable: true, context.Path),
+            new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null));
+    }
+
+    /// <summary><c>waterfill</c>: bits by latent channel, from the Profile.</summary>
+    public static LayerQuantiser Waterfill(StageContext context)
+    {
+        try
+        {
+            return new WaterfillQuantiser(
+                context.Shape, [.. context.Profile!.Groups.Select(group => (group.KeyBits, group.ValueBits))], context.Path);
+        }
+        catch (ArgumentException error)
+        {
+            throw context.Parameters.Fail($"its Profile does not share out bits, in layer {context.Layer}: {error.Message}");
+        }
     }
 }
