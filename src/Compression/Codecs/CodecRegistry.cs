@@ -95,8 +95,7 @@ public static class CodecRegistry
 
     private static PipelineLayer BuildLayer(CodecPlan plan, KvGeometry geometry, int layer, LayerProfile? profile, SimdPath path)
     {
-        bool isProjected = plan.Projector is not null || plan.Quantiser.Method.NeedsProfile;
-        LayerProjection? projection = isProjected ? new LayerProjection(geometry, profile!) : null;
+        LayerProjection? projection = plan.Projector is null ? null : new LayerProjection(geometry, profile!);
         LatentShape shape = projection?.Shape ?? LatentShape.Plain(geometry);
         LayerQuantiser quantiser = plan.Quantiser.Method.Quantiser!(Context(plan.Quantiser));
         LayerResidual? residual = plan.Residual?.Method.Residual!(Context(plan.Residual));

@@ -1,4 +1,7 @@
+using System.Buffers.Binary;
 using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Tests.Quantization;
 
 namespace KvCluster.Compression.Tests.Codecs;
 
@@ -7,85 +10,53 @@ internal static class AttentionOracle
 {
     private const int Tokens = 64;
 
-    /// <summary>What it can read.</summary>
-    public static IReadOnlyList<string> Specs { get; } = ["raw", "int8", "int4"];
+    /// <summary>What it can read: quantisers that stand alone and need no Profile.</summary>
+    public static IReadOnlyList<string> Specs { get; } = ["raw", .. CodecRegistry.ValidSpecs.Where(QuantiserFormat.Specs().Select(row => row.Data).Contains)];
 
     public static void Scores(string spec, KvGeometry geometry, byte[] payload, int head, float[] queries, int queryCount, float[] scores)
     {
-        var reader = new PayloadReader(spec, geometry, payload);
         for (int i = 0; i < queryCount; i++)
         {
-            float[] scaled = new float[geometry.HeadSize];
-            for (int d = 0; d < scaled.Length; d++)
+            ReadOnlySpan<float> query = queries.AsSpan(i * geometry.HeadSize, geometry.HeadSize);
+            Span<float> row = scores.AsSpan(i * Tokens, Tokens);
+            if (spec != "raw")
             {
-                scaled[d] = queries[(i * scaled.Length) + d] * reader.ChannelScale(head, isKey: true, d);
+                new QuantiserOracle(QuantiserFormat.Of(spec), LatentShape.Plain(geometry), payload).Scores(head, query, row);
+                continue;
             }
 
-            float sum = SumIn16Lanes(d => scaled[d], scaled.Length);
             for (int t = 0; t < Tokens; t++)
             {
-                float chain = 0;
-                for (int d = 0; d < scaled.Length; d++)
+                row[t] = 0;
+                for (int d = 0; d < query.Length; d++)
                 {
-                    chain = MathF.FusedMultiplyAdd(scaled[d], reader.Code(head, isKey: true, d, t), chain);
+                    row[t] = MathF.FusedMultiplyAdd(query[d], Raw(payload, (((2 * head * geometry.HeadSize) + d) * Tokens) + t), row[t]);
                 }
-
-                scores[(i * Tokens) + t] = spec == "raw"
-                    ? chain
-                    : MathF.FusedMultiplyAdd(chain, reader.TokenScale(isKey: true, t), reader.TokenZero(isKey: true, t) * sum);
             }
         }
     }
 
     public static void AddValues(string spec, KvGeometry geometry, byte[] payload, int head, float[] weights, int queryCount, float[] output)
     {
-        var reader = new PayloadReader(spec, geometry, payload);
         for (int i = 0; i < queryCount; i++)
         {
             ReadOnlySpan<float> row = weights.AsSpan(i * Tokens, Tokens);
-            float[] lanes = new float[16];
-            for (int t = 0; t < Tokens; t++)
+            Span<float> result = output.AsSpan(i * geometry.HeadSize, geometry.HeadSize);
+            if (spec != "raw")
             {
-                lanes[t % 16] = MathF.FusedMultiplyAdd(row[t], reader.TokenZero(isKey: false, t), lanes[t % 16]);
+                new QuantiserOracle(QuantiserFormat.Of(spec), LatentShape.Plain(geometry), payload).AddValues(head, row, result);
+                continue;
             }
 
-            float sum = Fold(lanes);
-            for (int d = 0; d < geometry.HeadSize; d++)
+            for (int d = 0; d < result.Length; d++)
             {
-                ref float result = ref output[(i * geometry.HeadSize) + d];
-                float chain = spec == "raw" ? result : 0;
                 for (int t = 0; t < Tokens; t++)
                 {
-                    float weight = row[t] * reader.TokenScale(isKey: false, t);
-                    chain = MathF.FusedMultiplyAdd(weight, reader.Code(head, isKey: false, d, t), chain);
+                    result[d] = MathF.FusedMultiplyAdd(row[t], Raw(payload, (((((2 * head) + 1) * Tokens) + t) * geometry.HeadSize) + d), result[d]);
                 }
-
-                result = spec == "raw" ? chain : MathF.FusedMultiplyAdd(chain + sum, reader.ChannelScale(head, isKey: false, d), result);
             }
         }
     }
 
-    private static float SumIn16Lanes(Func<int, float> value, int count)
-    {
-        float[] lanes = new float[16];
-        for (int i = 0; i < count; i++)
-        {
-            lanes[i % 16] += value(i);
-        }
-
-        return Fold(lanes);
-    }
-
-    private static float Fold(float[] lanes)
-    {
-        for (int half = lanes.Length / 2; half > 0; half /= 2)
-        {
-            for (int i = 0; i < half; i++)
-            {
-                lanes[i] += lanes[i + half];
-            }
-        }
-
-        return lanes[0];
-    }
+    private static float Raw(byte[] payload, int element) => (float)BinaryPrimitives.ReadHalfLittleEndian(payload.AsSpan(2 * element));
 }

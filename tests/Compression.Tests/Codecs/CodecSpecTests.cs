@@ -66,6 +66,12 @@ public sealed class CodecSpecTests
     [InlineData("int5", 0, "no codec 'int5'")]
     [InlineData("int4+int8", 5, "'int8' can't stand here")]
     [InlineData("raw(bits=4)", 0, "no parameter 'bits'")]
+    [InlineData("kivi2(group=48)", 0, "'group' of 'kivi2' must be one of 32, 64")]
+    [InlineData("zipcache(high=2,low=4)", 0, "'high' of 'zipcache' must be one of 8, 4, 3")]
+    [InlineData("zipcache(high=4,low=4)", 0, "salient tokens need more bits than the others")]
+    [InlineData("zipcache(salient=1.5)", 0, "a number from 0 to 1")]
+    [InlineData("zipcache(keys=row)", 0, "must be one of token, channel")]
+    [InlineData("waterfill(keys=2)", 0, "needs a Profile of this model")]
     public void Create_NotInRegistry_SaysWhatAndListsValid(string spec, int position, string message)
     {
         CodecSpecException error = Assert.Throws<CodecSpecException>(() => CodecRegistry.Create(spec, Geometry));
@@ -79,9 +85,9 @@ public sealed class CodecSpecTests
     {
         KvGeometry[] geometries = [Geometry, Geometry with { LayerCount = 2 }, Geometry with { KvHeadCount = 2 }, Geometry with { HeadSize = 32 }];
         ulong[] fingerprints = [.. geometries.SelectMany(geometry =>
-            CodecRegistry.ValidSpecs.Select(spec => CodecRegistry.Create(spec, geometry).Fingerprint).Append(RawCodec.TailFingerprint(geometry)))];
+            AttentionOracle.Specs.Select(spec => CodecRegistry.Create(spec, geometry).Fingerprint).Append(RawCodec.TailFingerprint(geometry)))];
         Assert.Equal(fingerprints.Length, fingerprints.Distinct().Count());
-        Assert.All(CodecRegistry.ValidSpecs, spec => Assert.Equal(spec, CodecRegistry.Create($" {spec.ToUpperInvariant()}", Geometry).Spec));
+        Assert.All(AttentionOracle.Specs, spec => Assert.Equal(spec, CodecRegistry.Create($" {spec.ToUpperInvariant()}", Geometry).Spec));
     }
 
     [Theory]
@@ -90,6 +96,6 @@ public sealed class CodecSpecTests
     [InlineData(0, 1, 16)]
     [InlineData(1, 0, 16)]
     public void Create_GeometryThatCannotBe_Throws(int layers, int heads, int headSize) =>
-        Assert.All(CodecRegistry.ValidSpecs, spec =>
+        Assert.All(AttentionOracle.Specs, spec =>
             Assert.Throws<ArgumentException>("geometry", () => CodecRegistry.Create(spec, new KvGeometry(layers, heads, headSize))));
 }
