@@ -13,7 +13,8 @@ internal static class Sequences
         BlockIdChain.Root("tests", runner.ModelFingerprint, runner.Codec.Fingerprint),
         runner.ModelFingerprint,
         writerEpoch: 1,
-        pool ?? SlabPool.Shared);
+        pool ?? SlabPool.Shared,
+        runner.Config.HeadCount * runner.Config.HeadSize);
 
     /// <summary>Prefills in chunks; logits after the last token.</summary>
     public static float[] Prefill(IModelRunner runner, SequenceCache cache, ReadOnlySpan<int> tokenIds, int chunk, ISlabSink? sink = null)

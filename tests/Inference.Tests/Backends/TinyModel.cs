@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
@@ -53,8 +54,10 @@ internal sealed class TinyModel : IDisposable
 
     public CpuModelSource Source { get; }
 
+    private KvGeometry Geometry => ModelKvGeometry.Of(Source.Config);
+
     public CpuModelRunner Load(string spec, ComputePool? pool = null) =>
-        CpuModelRunner.Load(Source, CodecRegistry.Create(spec, ModelKvGeometry.Of(Source.Config)), pool ?? ComputePool.Shared);
+        CpuModelRunner.Load(Source, CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry)), pool ?? ComputePool.Shared);
 
     public int[] Prompt(int length, int seed = 1)
     {
