@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using KvCluster.CommandLine.Serve;
+using KvCluster.CommandLine.Eval.Auto;
+using KvCluster.CommandLine.Eval.Reports;
 using KvCluster.CommandLine.Terminal;
-using KvCluster.Compression.Blocks;
-using KvCluster.Inference.Models;
 using Spectre.Console;
 
 namespace KvCluster.CommandLine.Eval;
@@ -11,86 +10,101 @@ namespace KvCluster.CommandLine.Eval;
 /// <summary><c>kvcluster eval</c>.</summary>
 internal static class EvalCommand
 {
-    private const string Baseline = "raw";
-
     private const string About = """
         Measures accuracy and bytes of each codec, side by side, through prefill, slabs, store and decode.
         'raw' (16 bit) always comes first.
 
         Examples:
           kvcluster eval --data models/demo/eval.jsonl --kv int8 --kv int4
-          kvcluster eval --data models/demo/eval.jsonl --kv int4 --limit 10 --json report.json
+          kvcluster eval --data models/demo/eval.jsonl --kv int4 --limit 10 --json report.json --html report.html
+          kvcluster eval --data models/demo/eval.jsonl --kv "auto(accuracy=0.99)"   the smallest codec that keeps 99 % of raw
+          kvcluster eval --data models/demo/eval.jsonl --kv int4 --second on        a second question about each document
         """;
 
     public static Command Create()
     {
         Option<string> data = new("--data") { HelpName = "FILE", Description = "JSON lines of task, prompt, answer and reference", Required = true };
-        Option<string[]> kv = new("--kv") { HelpName = "SPEC", Description = "A codec to measure; may be repeated" };
+        Option<string[]> kv = new("--kv") { HelpName = "SPEC", Description = "A codec to measure, or auto(accuracy=0.99); may be repeated" };
         Option<int?> limit = new("--limit") { HelpName = "N", Description = "Most prompts of each task" };
+        Option<int> diagnose = new("--diagnose") { HelpName = "N", Description = "Prompts of each task on which KL, attention errors and times are measured; 0: none", DefaultValueFactory = _ => 2 };
+        Option<string?> second = new("--second") { HelpName = "on|FILE", Description = "Asks a second question about each document over the reused prefix: made from the document, or rows of a file" };
+        Option<bool> details = new("--details") { Description = "Also shows attention errors of every layer" };
         Option<string?> json = new("--json") { HelpName = "FILE", Description = "Saves the report as JSON" };
+        Option<string?> html = new("--html") { HelpName = "FILE", Description = "Saves the report with its plot as HTML" };
         Option<string?> model = ModelOption.Create();
-        limit.Validators.Add(result =>
+        AtLeast(limit, 1);
+        AtLeast(diagnose, 0);
+        var command = new Command("eval", About) { data, kv, limit, diagnose, second, details, json, html, model };
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            if (result.GetValueOrDefault<int?>() < 1)
+            string[] specs = parsed.GetValue(kv) ?? [];
+            foreach (string spec in specs.Where(spec => AutoSpec.TryParse(spec) is null))
             {
-                result.AddError("--limit: must be at least 1");
+                KvOption.Canonical(spec);
             }
+
+            var options = new EvalOptions
+            {
+                Data = parsed.GetRequiredValue(data),
+                Specs = specs,
+                ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),
+                Limit = parsed.GetValue(limit),
+                DiagnosedRows = parsed.GetValue(diagnose),
+                Second = parsed.GetValue(second),
+            };
+            EvalReport report = await RunAsync(options, cancellationToken);
+            Print(report, parsed.GetValue(details));
+            await SaveAsync(report, parsed.GetValue(json), parsed.GetValue(html), cancellationToken);
+            return ExitCode.Done;
         });
-        var command = new Command("eval", About) { data, kv, limit, json, model };
-        command.SetAction((parsed, cancellationToken) => RunAsync(
-            parsed.GetRequiredValue(data),
-            parsed.GetValue(kv) ?? [],
-            parsed.GetValue(limit),
-            parsed.GetValue(json),
-            ModelOption.Resolve(parsed.GetValue(model)),
-            cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(
-        string data, string[] specs, int? limit, string? json, string modelFolder, CancellationToken cancellationToken)
-    {
-        string[] all = [.. specs.Prepend(Baseline).Select(KvOption.Canonical).Distinct()];
-        List<EvalRow> rows = EvalFile.Read(data, limit);
-        int rawBytesPerToken = RawBytesPerToken(modelFolder);
-        List<SpecResult> results = [];
-        await Progress().StartAsync(async progress =>
+    private static Task<EvalReport> RunAsync(EvalOptions options, CancellationToken cancellationToken) =>
+        Progress().StartAsync(async progress =>
         {
-            ProgressTask[] bars = [.. all.Select(spec => progress.AddTask(Markup.Escape(spec), autoStart: false, maxValue: rows.Count))];
-            for (int i = 0; i < all.Length; i++)
-            {
-                ProgressTask bar = bars[i];
-                bar.StartTask();
-                // Nothing is prefilled by the decode worker, so that every prompt's KV goes through slabs and store.
-                var cluster = new ClusterOptions { ModelFolder = modelFolder, KvSpec = all[i], LocalPrefillMaxTokens = 0 };
-                results.Add(await SpecEvaluator.RunAsync(cluster, rows, rawBytesPerToken, () => bar.Increment(1), cancellationToken));
-                bar.StopTask();
-            }
+            using var run = new EvalRun(
+                options,
+                (name, count) =>
+                {
+                    ProgressTask bar = progress.AddTask(Markup.Escape(name), maxValue: count);
+                    return () => bar.Increment(1);
+                },
+                cancellationToken);
+            return await run.RunAsync();
         });
 
-        var report = new EvalReport
+    private static void Print(EvalReport report, bool details)
+    {
+        TextReport.Write(Console.Out, report, details);
+        foreach (AutoChoice choice in report.Auto)
         {
-            Data = Path.GetFileName(data),
-            Model = Path.GetFileName(Path.TrimEndingDirectorySeparator(modelFolder)),
-            RawBytesPerToken = rawBytesPerToken,
-            Specs = results,
-        };
-        EvalTable.Write(AnsiConsole.Console, report);
+            Console.WriteLine(AutoLine.Of(choice));
+        }
+    }
+
+    private static async Task SaveAsync(EvalReport report, string? json, string? html, CancellationToken cancellationToken)
+    {
         if (json is not null)
         {
             await File.WriteAllTextAsync(json, JsonSerializer.Serialize(report, EvalJson.Default.EvalReport), cancellationToken);
         }
 
-        return ExitCode.Done;
+        if (html is not null)
+        {
+            await File.WriteAllTextAsync(html, HtmlReport.Write(report), cancellationToken);
+        }
     }
 
-    private static int RawBytesPerToken(string modelFolder)
+    private static void AtLeast<T>(Option<T> option, int least) => option.Validators.Add(result =>
     {
-        using ModelFolder folder = ModelFolder.Open(modelFolder);
-        return new KvGeometry(folder.Config.LayerCount, folder.Config.KvHeadCount, folder.Config.HeadSize).TokenSizeBytes;
-    }
+        if (result.GetValueOrDefault<T>() is int value && value < least)
+        {
+            result.AddError($"{option.Name}: must be at least {least}");
+        }
+    });
 
-    /// <summary>Bars go to stderr, so that the table on stdout can be piped.</summary>
+    /// <summary>Bars go to stderr, so that the tables on stdout can be piped.</summary>
     private static Progress Progress()
     {
         IAnsiConsole errors = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });

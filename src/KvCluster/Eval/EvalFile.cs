@@ -8,12 +8,13 @@ internal static class EvalFile
 {
     /// <param name="path">The file.</param>
     /// <param name="limit">Most rows of each task; null for all.</param>
+    /// <param name="option">Named in messages.</param>
     /// <exception cref="BadArgumentException">Not there, empty, or a line that is no row: with its number.</exception>
-    public static List<EvalRow> Read(string path, int? limit)
+    public static List<EvalRow> Read(string path, int? limit, string option = "--data")
     {
         if (!File.Exists(path))
         {
-            throw new BadArgumentException($"--data: there is no file '{path}'");
+            throw new BadArgumentException($"{option}: there is no file '{path}'");
         }
 
         List<EvalRow> rows = [];
@@ -27,7 +28,7 @@ internal static class EvalFile
                 continue;
             }
 
-            EvalRow row = Parse(line, path, lineNumber);
+            EvalRow row = Parse(line, path, lineNumber, option);
             int before = taken.GetValueOrDefault(row.Task);
             if (limit is null || before < limit)
             {
@@ -36,10 +37,10 @@ internal static class EvalFile
             }
         }
 
-        return rows.Count > 0 ? rows : throw new BadArgumentException($"--data: '{path}' has no rows");
+        return rows.Count > 0 ? rows : throw new BadArgumentException($"{option}: '{path}' has no rows");
     }
 
-    private static EvalRow Parse(string line, string path, int lineNumber)
+    private static EvalRow Parse(string line, string path, int lineNumber, string option)
     {
         try
         {
@@ -53,6 +54,6 @@ internal static class EvalFile
         {
         }
 
-        throw new BadArgumentException($"--data: line {lineNumber} of '{path}' is no JSON object with the strings task, prompt and answer");
+        throw new BadArgumentException($"{option}: line {lineNumber} of '{path}' is no JSON object with the strings task, prompt and answer");
     }
 }

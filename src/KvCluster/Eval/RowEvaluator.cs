@@ -1,4 +1,5 @@
 using Grpc.Core;
+using KvCluster.CommandLine.Eval.SecondQuestions;
 
 namespace KvCluster.CommandLine.Eval;
 
@@ -7,7 +8,13 @@ internal sealed class RowEvaluator(V1.Inference.InferenceClient client)
 {
     private const int MaxAnswerTokens = 200;
 
-    public async Task<RowOutcome> EvaluateAsync(EvalRow row, CancellationToken cancellationToken)
+    /// <summary>Its Blocks are nobody else's, so nothing is reused.</summary>
+    private const string AloneTenant = "eval-alone";
+
+    /// <param name="row">The prompt.</param>
+    /// <param name="second">Asked after the row's own question; null: not.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<RowOutcome> EvaluateAsync(EvalRow row, SecondQuestion? second, CancellationToken cancellationToken)
     {
         Answer greedy = await AskAsync(row.Prompt, new V1.Sampling { MaxTokens = MaxAnswerTokens }, cancellationToken);
         int[] reference = row.Reference is null ? [] : await TokenizeAsync(row.Reference, cancellationToken);
@@ -21,8 +28,24 @@ internal sealed class RowEvaluator(V1.Inference.InferenceClient client)
             nll = -scored.Logprobs.Take(reference.Length).Sum();
         }
 
+        SecondOutcome? secondOutcome = second is null ? null : await AskSecondAsync(row, second, cancellationToken);
         return new RowOutcome(
-            row, AnswerScoring.IsRight(row, greedy.Text), nll, reference.Length, greedy.Usage.KvTokensReceived, greedy.Usage.KvBytesReceived);
+            row,
+            AnswerScoring.IsRight(row, greedy.Text),
+            nll,
+            reference.Length,
+            greedy.Usage.KvTokensReceived,
+            greedy.Usage.KvBytesReceived,
+            secondOutcome);
+    }
+
+    private async Task<SecondOutcome> AskSecondAsync(EvalRow row, SecondQuestion second, CancellationToken cancellationToken)
+    {
+        Answer reused = await AskAsync(second.Prompt, new V1.Sampling { MaxTokens = MaxAnswerTokens }, cancellationToken);
+        Answer alone = await AskAsync(second.Prompt, new V1.Sampling { MaxTokens = MaxAnswerTokens }, cancellationToken, AloneTenant);
+        EvalRow asked = row with { Prompt = second.Prompt, Answer = second.Answer };
+        return new SecondOutcome(
+            AnswerScoring.IsRight(asked, reused.Text), AnswerScoring.IsRight(asked, alone.Text), reused.Usage.PromptTokens, reused.Usage.CachedTokens);
     }
 
     private async Task<int[]> TokenizeAsync(string text, CancellationToken cancellationToken)
@@ -31,11 +54,11 @@ internal sealed class RowEvaluator(V1.Inference.InferenceClient client)
         return [.. reply.TokenIds];
     }
 
-    private async Task<Answer> AskAsync(string prompt, V1.Sampling sampling, CancellationToken cancellationToken)
+    private async Task<Answer> AskAsync(string prompt, V1.Sampling sampling, CancellationToken cancellationToken, string tenant = "")
     {
         sampling.Temperature = 0;
         sampling.Logprobs = 0;
-        var request = new V1.GenerateRequest { Text = prompt, Sampling = sampling };
+        var request = new V1.GenerateRequest { Text = prompt, Sampling = sampling, Tenant = tenant };
         using AsyncServerStreamingCall<V1.GenerateReply> call = client.Generate(request, cancellationToken: cancellationToken);
         var answer = new Answer();
         await foreach (V1.GenerateReply reply in call.ResponseStream.ReadAllAsync(cancellationToken))

@@ -1,3 +1,5 @@
+using KvCluster.CommandLine.Eval.SecondQuestions;
+
 namespace KvCluster.CommandLine.Eval;
 
 /// <summary>What one prompt gave.</summary>
@@ -7,5 +9,6 @@ namespace KvCluster.CommandLine.Eval;
 /// <param name="ReferenceTokenCount">Tokens of the reference; 0 without one.</param>
 /// <param name="KvTokensMoved">Prompt tokens whose KV went to the decode worker.</param>
 /// <param name="KvBytesMoved">Bytes of their slabs.</param>
+/// <param name="Second">The second question about the same document; null when none was asked.</param>
 internal sealed record RowOutcome(
-    EvalRow Row, bool IsRight, double ReferenceNll, int ReferenceTokenCount, long KvTokensMoved, long KvBytesMoved);
+    EvalRow Row, bool IsRight, double ReferenceNll, int ReferenceTokenCount, long KvTokensMoved, long KvBytesMoved, SecondOutcome? Second = null);

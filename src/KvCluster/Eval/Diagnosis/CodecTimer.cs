@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Cache;
+
+namespace KvCluster.CommandLine.Eval.Diagnosis;
+
+/// <summary>Measures <see cref="CodecTiming"/> on Blocks of a real prompt. Each Block of the context has memory of its own, as in a cache.</summary>
+internal sealed class CodecTimer : IDisposable
+{
+    private const int ContextBlockCount = SpecResult.ReferencePromptTokens / KvGeometry.BlockTokenCount;
+    private const int EncodedBlockCount = 8;
+    private const int RoundCount = 7;
+    private readonly ContrastCodec _contrast;
+    private readonly KvCodec _codec;
+    private readonly IReadOnlyList<KvBlock> _blocks;
+    private readonly float[][] _queries; // [layer · KV heads + head] of one token
+    private readonly SlabLease[][] _rawContext;
+    private readonly SlabLease[][] _codecContext;
+    private readonly EncodedAttention _rawAttention;
+    private readonly EncodedAttention _codecAttention;
+    private readonly float[] _output;
+
+    public CodecTimer(
+        ContrastCodec contrast, RawCodec raw, KvCodec codec, IReadOnlyList<KvBlock> blocks, ConcurrentBag<(int Layer, int KvHead, float[] Rows)> queries)
+    {
+        _contrast = contrast;
+        _codec = codec;
+        _blocks = blocks;
+        KvGeometry geometry = codec.Geometry;
+        _queries = [.. queries.GroupBy(query => (query.Layer, query.KvHead)).OrderBy(group => group.Key).Select(group => group.First().Rows[..geometry.HeadSize])];
+        _output = new float[geometry.HeadSize];
+        _rawContext = Context(raw, contrast.RawPayload);
+        _codecContext = Context(codec, contrast.OtherPayload);
+        _rawAttention = new EncodedAttention(raw);
+        _codecAttention = new EncodedAttention(codec);
+    }
+
+    private delegate ReadOnlySpan<byte> PartOf(ReadOnlySpan<byte> payload);
+
+    private int LayerCount => _codec.Geometry.LayerCount;
+
+    public CodecTiming Measure(CancellationToken cancellationToken)
+    {
+        var encode = new List<double>();
+        var attention = new List<double>();
+        var rawAttention = new List<double>();
+        // The first round meets code that is not compiled yet.
+        for (int round = 0; round <= RoundCount; round++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            double encoded = Time(Encode) / (Math.Min(EncodedBlockCount, _blocks.Count) * KvGeometry.BlockTokenCount);
+            double rawAttended = Time(() => Attend(_rawAttention, _rawContext));
+            double attended = Time(() => Attend(_codecAttention, _codecContext));
+            if (round > 0)
+            {
+                encode.Add(encoded);
+                rawAttention.Add(rawAttended);
+                attention.Add(attended);
+            }
+        }
+
+        return new CodecTiming
+        {
+            ContextTokenCount = ContextBlockCount * KvGeometry.BlockTokenCount,
+            EncodeMicrosecondsPerToken = Median(encode),
+            AttentionMicroseconds = Median(attention),
+            RawAttentionMicroseconds = Median(rawAttention),
+        };
+    }
+
+    public void Dispose()
+    {
+        foreach (SlabLease lease in _rawContext.Concat(_codecContext).SelectMany(block => block))
+        {
+            lease.Dispose();
+        }
+    }
+
+    private void Encode()
+    {
+        for (int i = 0; i < Math.Min(EncodedBlockCount, _blocks.Count); i++)
+        {
+            for (int layer = 0; layer < LayerCount; layer++)
+            {
+                ReadOnlySpan<byte> payload = _blocks[i].Payload(layer);
+                _codec.Encode(layer, _contrast.OpenLayer(payload), ContrastCodec.Saliency(payload), _codecContext[i][layer].Span);
+            }
+        }
+    }
+
+    private void Attend(EncodedAttention attention, SlabLease[][] context)
+    {
+        int heads = _codec.Geometry.KvHeadCount;
+        for (int layer = 0; layer < LayerCount; layer++)
+        {
+            int at = layer;
+            for (int head = 0; head < heads; head++)
+            {
+                attention.Attend(layer, head, context.Length, block => context[block][at].Span, _queries[(layer * heads) + head], _output);
+            }
+        }
+    }
+
+    private SlabLease[][] Context(KvCodec codec, PartOf part) =>
+        [.. Enumerable.Range(0, ContextBlockCount).Select(i => Enumerable.Range(0, LayerCount).Select(layer =>
+        {
+            ReadOnlySpan<byte> payload = part(_blocks[i % _blocks.Count].Payload(layer));
+            SlabLease lease = SlabPool.Shared.Rent(Math.Max(payload.Length, codec.MaxPayloadSizeBytes(layer)));
+            payload.CopyTo(lease.Span);
+            return lease;
+        }).ToArray())];
+
+    private static double Time(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        action();
+        return Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+    }
+
+    private static double Median(List<double> values)
+    {
+        values.Sort();
+        return values[values.Count / 2];
+    }
+}

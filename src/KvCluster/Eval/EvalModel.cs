@@ -1,0 +1,37 @@
+using KvCluster.CommandLine.Serve;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends.Cpu;
+using KvCluster.Inference.Cache;
+using KvCluster.Inference.Models;
+
+namespace KvCluster.CommandLine.Eval;
+
+/// <summary>The model under evaluation, open in this process beside the clusters that serve it.</summary>
+internal sealed class EvalModel : IDisposable
+{
+    private readonly ModelFolder _folder;
+
+    private EvalModel(ModelFolder folder) => _folder = folder;
+
+    public string Name => _folder.Name;
+
+    public ModelConfig Config => _folder.Config;
+
+    public KvGeometry Geometry => ModelKvGeometry.Of(_folder.Config);
+
+    /// <exception cref="ModelLoadException">The folder can't be used.</exception>
+    public static EvalModel Open(string path) => new(ModelFolder.Open(path));
+
+    /// <exception cref="CodecSpecException">The spec can't be used with this model.</exception>
+    public KvCodec Codec(string spec) => CodecRegistry.Create(spec, Geometry);
+
+    public CpuModelRunner Runner(KvCodec codec) => CpuModelRunner.Load(_folder, codec);
+
+    public int[] Tokens(string text) => _folder.Tokenizer.Encode(text);
+
+    /// <summary>Options of a cluster that serves the model: every prompt's KV goes through slabs and store, none is prefilled by its decode worker.</summary>
+    public ClusterOptions Cluster(string spec) => new() { ModelFolder = _folder.Path, KvSpec = spec, LocalPrefillMaxTokens = 0 };
+
+    public void Dispose() => _folder.Dispose();
+}
