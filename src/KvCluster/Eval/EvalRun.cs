@@ -21,7 +21,6 @@ internal sealed class EvalRun : IDisposable
     private readonly IReadOnlyList<SecondQuestion?> _seconds;
     private readonly Func<string, int, Action> _begin;
     private readonly CancellationToken _cancellationToken;
-    private readonly Diagnoser _diagnoser;
     private readonly Dictionary<string, (IReadOnlyList<RowOutcome> Outcomes, TimeSpan Wall)> _measured = [];
     private readonly List<AutoChoice> _choices = [];
 
@@ -36,7 +35,6 @@ internal sealed class EvalRun : IDisposable
         _rows = [.. EvalFile.Read(options.Data, options.Limit)];
         _seconds = SecondQuestionSource.Of(options.Second, _rows);
         _model = EvalModel.Open(options.ModelFolder);
-        _diagnoser = new Diagnoser(_model, Diagnoser.Pick(_rows, options.DiagnosedRows));
     }
 
     public async Task<EvalReport> RunAsync()
@@ -79,7 +77,8 @@ internal sealed class EvalRun : IDisposable
             _measured[codec.Spec] = measured;
         }
 
-        SpecDiagnosis? diagnosis = _diagnoser.RowCount == 0 ? null : Diagnose(_diagnoser, codec, withTiming: true);
+        Diagnoser diagnoser = DiagnoserOf(_options.DiagnosedRows);
+        SpecDiagnosis? diagnosis = diagnoser.RowCount == 0 ? null : Diagnose(diagnoser, codec, withTiming: true);
         return SpecSummary.Of(codec, measured.Outcomes, rawMeanAccuracy, measured.Wall) with
         {
             Diagnosis = diagnosis,
@@ -89,7 +88,7 @@ internal sealed class EvalRun : IDisposable
 
     private async Task<string> ChooseAsync(AutoSpec asked)
     {
-        var screen = new Diagnoser(_model, Diagnoser.Pick(_rows, ScreenedRows));
+        Diagnoser screen = DiagnoserOf(ScreenedRows);
         var search = new AutoSearch(
             _rows, _measured[Baseline].Outcomes, codec => Diagnose(screen, codec, withTiming: false).KlDivergence, MeasureAsync);
         long start = Stopwatch.GetTimestamp();
@@ -108,6 +107,12 @@ internal sealed class EvalRun : IDisposable
         (EvalRow Row, SecondQuestion? Second)[] asked = [.. rows.Select(i => (_rows[i], _seconds[i]))];
         return await SpecEvaluator.RunAsync(_model.Cluster(codec.Spec), asked, _begin(codec.Spec, asked.Length), _cancellationToken);
     }
+
+    /// <summary>Of the first rows of each task. A row without a reference is continued with what <c>raw</c> answered.</summary>
+    private Diagnoser DiagnoserOf(int rowsOfEachTask) => new(
+        _model,
+        _measured[Baseline].Outcomes.GroupBy(outcome => outcome.Row.Task).SelectMany(task => task.Take(rowsOfEachTask))
+            .Select(outcome => (outcome.Row.Prompt, outcome.Row.Reference ?? outcome.Answer)));
 
     private SpecDiagnosis Diagnose(Diagnoser diagnoser, KvCodec codec, bool withTiming) =>
         diagnoser.Diagnose(codec, withTiming, _begin($"{codec.Spec}, inside", diagnoser.RowCount), _cancellationToken);

@@ -31,6 +31,7 @@ internal sealed class RowEvaluator(V1.Inference.InferenceClient client)
         SecondOutcome? secondOutcome = second is null ? null : await AskSecondAsync(row, second, cancellationToken);
         return new RowOutcome(
             row,
+            greedy.Text,
             AnswerScoring.IsRight(row, greedy.Text),
             nll,
             reference.Length,

@@ -33,6 +33,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("a limit of nothing", "--limit", "eval", "--data", "x", "--limit", "0")]
     [InlineData("no such data", "no-such-file", "eval", "--data", "no-such-file")]
     [InlineData("neither file nor block", "neither", "inspect", "no-such-file")]
+    [InlineData("a choice can't be served", "kvcluster eval", "serve", "--kv", "auto(accuracy=0.99)")]
+    [InlineData("no such bound", "accuracy", "eval", "--data", "x", "--kv", "auto(accuracy=2)")]
+    [InlineData("no such second questions", "--second", "eval", "--data", "models/demo/eval.jsonl", "--second", "no-such-file")]
     [InlineData("no address", "--server", "generate", "--prompt", "x", "--server", "nowhere")]
     public async Task Run_BadArguments_SaysWhichAndExitsWithTwo(string because, string named, params string[] arguments)
     {
@@ -95,15 +98,17 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task Eval_TwoPromptsATask_PrintsTheTableAndSavesJson()
+    public async Task Eval_TwoPromptsATask_PrintsTheTableAndSavesJsonAndHtml()
     {
         string json = Path.Combine(_scratch.FullName, "report.json");
+        string html = Path.Combine(_scratch.FullName, "report.html");
 
         (int exitCode, string output, string errors) = await KvClusterProcess.RunAsync(
-            "eval", "--data", RepositoryRoot.EvalFile, "--kv", "int4", "--limit", "2", "--json", json);
+            "eval", "--data", RepositoryRoot.EvalFile, "--kv", "int4", "--limit", "2", "--diagnose", "0", "--json", json, "--html", html);
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains("| mean accuracy", output, StringComparison.Ordinal);
+        Assert.Contains("| accuracy |", output, StringComparison.Ordinal);
+        Assert.Equal("html", System.Xml.Linq.XDocument.Load(html).Root!.Name.LocalName);
         using var report = System.Text.Json.JsonDocument.Parse(await File.ReadAllTextAsync(json, TestContext.Current.CancellationToken));
         System.Text.Json.JsonElement[] specs = [.. report.RootElement.GetProperty("specs").EnumerateArray()];
         Assert.Equal(["raw", "int4"], specs.Select(spec => spec.GetProperty("kv_spec").GetString()));

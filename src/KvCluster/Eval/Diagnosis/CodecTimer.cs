@@ -85,7 +85,7 @@ internal sealed class CodecTimer : IDisposable
             for (int layer = 0; layer < LayerCount; layer++)
             {
                 ReadOnlySpan<byte> payload = _blocks[i].Payload(layer);
-                _codec.Encode(layer, _contrast.OpenLayer(payload), ContrastCodec.Saliency(payload), _codecContext[i][layer].Span);
+                _codec.Encode(layer, _contrast.OpenLayer(payload), ContrastCodec.SaliencyOf(payload), _codecContext[i][layer].Span);
             }
         }
     }

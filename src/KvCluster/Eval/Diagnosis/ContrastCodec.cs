@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Saliency;
 
 namespace KvCluster.CommandLine.Eval.Diagnosis;
 
@@ -19,14 +20,15 @@ internal sealed class ContrastCodec(RawCodec raw, KvCodec other) : KvCodec(raw.G
 
     public override ulong Fingerprint => raw.Fingerprint ^ ulong.RotateLeft(other.Fingerprint, 1);
 
-    public override bool NeedsSaliency => other.NeedsSaliency;
+    public override SaliencyRule? Saliency => other.Saliency;
 
     /// <summary>Hears the queries of every call of <see cref="Scores"/> on the Block encoded first; from many threads.</summary>
     public Action<int, int, float[]>? OnQueries { get; set; }
 
     private int RawSize => Geometry.OpenLayerLength * sizeof(ushort);
 
-    public static ReadOnlySpan<float> Saliency(ReadOnlySpan<byte> payload) => MemoryMarshal.Cast<byte, float>(payload[SaliencyOffset..RawOffset]);
+    /// <summary>By token, as <see cref="Encode"/> was given it; zeros when the other has no use for it.</summary>
+    public static ReadOnlySpan<float> SaliencyOf(ReadOnlySpan<byte> payload) => MemoryMarshal.Cast<byte, float>(payload[SaliencyOffset..RawOffset]);
 
     /// <summary>Begins a new Sequence: its first Block will be number 0 again.</summary>
     public void Restart() => Array.Clear(_encodedCounts);
@@ -43,7 +45,7 @@ internal sealed class ContrastCodec(RawCodec raw, KvCodec other) : KvCodec(raw.G
     {
         payload[..RawOffset].Clear();
         MemoryMarshal.Write(payload, Interlocked.Increment(ref _encodedCounts[layer]) - 1);
-        if (NeedsSaliency)
+        if (Saliency is not null)
         {
             saliency[..KvGeometry.BlockTokenCount].CopyTo(MemoryMarshal.Cast<byte, float>(payload[SaliencyOffset..RawOffset]));
         }

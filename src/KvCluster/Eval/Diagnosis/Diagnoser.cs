@@ -10,22 +10,18 @@ internal sealed class Diagnoser
 {
     private readonly EvalModel _model;
     private readonly RawCodec _raw;
-    private readonly (int[] Prompt, int[] Reference)[] _prompts;
+    private readonly (int[] Prompt, int[] Answer)[] _prompts;
 
     /// <param name="model">The model.</param>
-    /// <param name="rows">Rows without a reference are passed over.</param>
-    public Diagnoser(EvalModel model, IEnumerable<EvalRow> rows)
+    /// <param name="prompts">Prompts and how they go on.</param>
+    public Diagnoser(EvalModel model, IEnumerable<(string Prompt, string Answer)> prompts)
     {
         _model = model;
         _raw = new RawCodec(model.Geometry);
-        _prompts = [.. rows.Where(row => !string.IsNullOrEmpty(row.Reference)).Select(row => (model.Tokens(row.Prompt), model.Tokens(row.Reference!)))];
+        _prompts = [.. prompts.Select(pair => (Prompt: model.Tokens(pair.Prompt), Answer: model.Tokens(pair.Answer))).Where(pair => pair.Answer.Length > 0)];
     }
 
     public int RowCount => _prompts.Length;
-
-    /// <summary>The first rows of each task.</summary>
-    public static IEnumerable<EvalRow> Pick(IEnumerable<EvalRow> rows, int countOfEachTask) =>
-        rows.GroupBy(row => row.Task).SelectMany(task => task.Take(countOfEachTask));
 
     /// <param name="codec">The codec to look at.</param>
     /// <param name="withTiming">Whether its times are measured too.</param>
@@ -39,25 +35,25 @@ internal sealed class Diagnoser
         var kl = new KlSum();
         var errors = new AttentionErrorSum(_model.Geometry.LayerCount);
         CodecTiming? timing = null;
-        int longest = _prompts.Length == 0 ? 0 : _prompts.Max(row => row.Prompt.Length);
-        foreach ((int[] prompt, int[] reference) in _prompts)
+        int longest = _prompts.Length == 0 ? 0 : _prompts.Max(pair => pair.Prompt.Length);
+        foreach ((int[] prompt, int[] answer) in _prompts)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var exact = new ForcedRun(exactRunner);
             contrast.Restart();
-            exact.Prefill(prompt);
+            float[] first = exact.Prefill(prompt);
             KvBlock[] blocks = [.. exact.Cache.Blocks];
             ConcurrentBag<(int Layer, int KvHead, float[] Rows)> queries = [];
             contrast.OnQueries = (layer, kvHead, rows) => queries.Add((layer, kvHead, rows));
-            float[][] expected = exact.Force(prompt[^1], reference);
+            float[][] expected = [first, .. exact.Force(answer.AsSpan(..^1))];
             contrast.OnQueries = null;
-            AddDistributions(codecRunner, prompt, reference, expected, kl);
-            if (blocks.Length > 0)
+            AddDistributions(codecRunner, prompt, answer, expected, kl);
+            if (blocks.Length > 0 && !queries.IsEmpty)
             {
                 errors.Add(contrast, _raw, codec, blocks, queries);
             }
 
-            if (withTiming && timing is null && prompt.Length == longest && blocks.Length > 0)
+            if (withTiming && timing is null && prompt.Length == longest && blocks.Length > 0 && !queries.IsEmpty)
             {
                 using var timer = new CodecTimer(contrast, _raw, codec, blocks, queries);
                 timing = timer.Measure(cancellationToken);
@@ -77,11 +73,10 @@ internal sealed class Diagnoser
         };
     }
 
-    private static void AddDistributions(IModelRunner runner, int[] prompt, int[] reference, float[][] expected, KlSum kl)
+    private static void AddDistributions(IModelRunner runner, int[] prompt, int[] answer, float[][] expected, KlSum kl)
     {
         using var run = new ForcedRun(runner);
-        run.Prefill(prompt);
-        float[][] actual = run.Force(prompt[^1], reference);
+        float[][] actual = [run.Prefill(prompt), .. run.Force(answer.AsSpan(..^1))];
         for (int i = 0; i < expected.Length; i++)
         {
             kl.Add(expected[i], actual[i]);

@@ -19,30 +19,39 @@ internal sealed class ForcedRun : IDisposable
             BlockIdChain.Root("eval", runner.ModelFingerprint, runner.Codec.Fingerprint),
             runner.ModelFingerprint,
             writerEpoch: 0,
-            SlabPool.Shared);
+            SlabPool.Shared,
+            runner.Config.HeadCount * runner.Config.HeadSize);
     }
 
     public SequenceCache Cache { get; }
 
-    /// <summary>Computes all tokens of the prompt but its last.</summary>
-    public void Prefill(ReadOnlySpan<int> prompt)
+    /// <summary>Computes the prompt, as a prefill worker does.</summary>
+    /// <returns>The logits after it.</returns>
+    public float[] Prefill(ReadOnlySpan<int> prompt)
     {
+        Cache.BeginPrompt(prompt.Length);
         _batch.WantsAllLogits = false;
-        for (ReadOnlySpan<int> rest = prompt[..^1]; rest.Length > 0;)
+        while (prompt.Length > ChunkTokenCount)
         {
-            int count = Math.Min(ChunkTokenCount, rest.Length);
-            Forward(rest[..count], wantsLogits: false);
-            rest = rest[count..];
+            Forward(prompt[..ChunkTokenCount], wantsLogits: false);
+            prompt = prompt[ChunkTokenCount..];
         }
+
+        return _batch.Logits(Forward(prompt, wantsLogits: true)).ToArray();
     }
 
-    /// <summary>Computes the prompt's last token and the reference but its last token, in one step.</summary>
-    /// <returns>One row a token of the reference: the logits before it.</returns>
-    public float[][] Force(int lastOfPrompt, ReadOnlySpan<int> reference)
+    /// <summary>Computes the tokens of an answer after the prompt, in one step.</summary>
+    /// <returns>The logits after each.</returns>
+    public float[][] Force(ReadOnlySpan<int> answer)
     {
+        if (answer.Length == 0)
+        {
+            return [];
+        }
+
         _batch.WantsAllLogits = true;
-        int entry = Forward([lastOfPrompt, .. reference[..^1]], wantsLogits: true);
-        float[][] logits = new float[reference.Length][];
+        int entry = Forward(answer, wantsLogits: true);
+        float[][] logits = new float[answer.Length][];
         for (int i = 0; i < logits.Length; i++)
         {
             logits[i] = _batch.Logits(entry, i).ToArray();
