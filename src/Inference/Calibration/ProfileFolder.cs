@@ -22,6 +22,13 @@ public sealed class ProfileFolder : IProfileSource
         _geometry = geometry;
     }
 
+    /// <summary>The specs of all Profiles of the model, in ordinal order.</summary>
+    public IReadOnlyList<string> Specs => [.. _folders.Where(Directory.Exists).SelectMany(Files)
+        .Select(ProfileFile.ReadIdentity)
+        .Where(identity => identity is { } known && known.ModelFingerprint == _modelFingerprint)
+        .Select(identity => identity!.Value.Spec)
+        .Distinct().Order(StringComparer.Ordinal)];
+
     /// <inheritdoc/>
     /// <exception cref="ModelLoadException">The only Profile of that spec belongs to another model, or is broken.</exception>
     public Profile? Find(string spec)

@@ -3,6 +3,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
 
 namespace KvCluster.CommandLine.Eval;
@@ -20,11 +21,14 @@ internal sealed class EvalModel : IDisposable
 
     public KvGeometry Geometry => ModelKvGeometry.Of(_folder.Config);
 
+    public ProfileFolder Profiles => new(_folder.Path, _folder.Fingerprint, Geometry);
+
     /// <exception cref="ModelLoadException">The folder can't be used.</exception>
     public static EvalModel Open(string path) => new(ModelFolder.Open(path));
 
     /// <exception cref="CodecSpecException">The spec can't be used with this model.</exception>
-    public KvCodec Codec(string spec) => CodecRegistry.Create(spec, Geometry);
+    /// <exception cref="ModelLoadException">Its Profile is of another model, or broken.</exception>
+    public KvCodec Codec(string spec) => CodecRegistry.Create(spec, Geometry, Profiles);
 
     public CpuModelRunner Runner(KvCodec codec) => CpuModelRunner.Load(_folder, codec);
 

@@ -78,7 +78,7 @@ internal sealed class EvalRun : IDisposable
         }
 
         Diagnoser diagnoser = DiagnoserOf(_options.DiagnosedRows);
-        SpecDiagnosis? diagnosis = diagnoser.RowCount == 0 ? null : Diagnose(diagnoser, codec, withTiming: true);
+        SpecDiagnosis? diagnosis = diagnoser.RowCount == 0 ? null : diagnoser.Diagnose(codec, BeginInside(codec, diagnoser), _cancellationToken);
         return SpecSummary.Of(codec, measured.Outcomes, rawMeanAccuracy, measured.Wall) with
         {
             Diagnosis = diagnosis,
@@ -90,7 +90,10 @@ internal sealed class EvalRun : IDisposable
     {
         Diagnoser screen = DiagnoserOf(ScreenedRows);
         var search = new AutoSearch(
-            _rows, _measured[Baseline].Outcomes, codec => Diagnose(screen, codec, withTiming: false).KlDivergence, MeasureAsync);
+            _rows,
+            _measured[Baseline].Outcomes,
+            codec => screen.Divergence(codec, BeginInside(codec, screen), _cancellationToken),
+            MeasureAsync);
         long start = Stopwatch.GetTimestamp();
         AutoChoice choice = await search.RunAsync(asked, AutoCandidates.Of(_model));
         foreach ((string spec, IReadOnlyList<RowOutcome> outcomes) in search.Outcomes)
@@ -114,6 +117,5 @@ internal sealed class EvalRun : IDisposable
         _measured[Baseline].Outcomes.GroupBy(outcome => outcome.Row.Task).SelectMany(task => task.Take(rowsOfEachTask))
             .Select(outcome => (outcome.Row.Prompt, outcome.Row.Reference ?? outcome.Answer)));
 
-    private SpecDiagnosis Diagnose(Diagnoser diagnoser, KvCodec codec, bool withTiming) =>
-        diagnoser.Diagnose(codec, withTiming, _begin($"{codec.Spec}, inside", diagnoser.RowCount), _cancellationToken);
+    private Action BeginInside(KvCodec codec, Diagnoser diagnoser) => _begin($"{codec.Spec}, inside", diagnoser.RowCount);
 }

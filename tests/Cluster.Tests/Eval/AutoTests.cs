@@ -84,7 +84,7 @@ public sealed class AutoTests
         AutoChoice choice = await search.RunAsync(new AutoSpec(0.99), Candidates());
 
         Assert.Equal("raw", choice.Chosen);
-        Assert.Equal([("int4", 10)], measured);
+        Assert.Equal([("int4", 2)], measured);
         Assert.Equal([AutoVerdict.FailedSample, AutoVerdict.Dominated, AutoVerdict.Chosen], choice.Trials.Select(trial => trial.Verdict));
     }
 

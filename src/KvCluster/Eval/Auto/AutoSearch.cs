@@ -4,7 +4,7 @@ namespace KvCluster.CommandLine.Eval.Auto;
 
 /// <summary>
 /// Finds the smallest codec that keeps a share of raw's mean accuracy on a data file. Candidates are tried from the smallest up; those that another
-/// one dominates in bytes and distance from <c>raw</c> are passed over; a sample of the rows refuses the hopeless, all rows decide.
+/// one dominates in bytes and distance from <c>raw</c> are passed over; growing samples of the rows refuse the hopeless, all rows decide.
 /// </summary>
 /// <param name="rows">The data file.</param>
 /// <param name="rawOutcomes">What <c>raw</c> made of each row.</param>
@@ -16,10 +16,10 @@ internal sealed class AutoSearch(
     Func<KvCodec, double> distance,
     Func<KvCodec, IEnumerable<int>, Task<IReadOnlyList<RowOutcome>>> measure)
 {
-    /// <summary>Rows of each task in the sample.</summary>
-    private const int SampleRowsPerTask = 10;
+    /// <summary>Rows of each task that have been asked after each stage but the last, which has them all.</summary>
+    private static readonly int[] StageRowsPerTask = [2, 10];
 
-    private readonly int[] _sample = [.. Enumerable.Range(0, rows.Count).GroupBy(i => rows[i].Task).SelectMany(task => task.Take(SampleRowsPerTask)).Order()];
+    private readonly int[][] _stages = Stages(rows);
 
     /// <summary>Outcomes on all rows of the codecs that came so far.</summary>
     public Dictionary<string, IReadOnlyList<RowOutcome>> Outcomes { get; } = [];
@@ -36,7 +36,7 @@ internal sealed class AutoSearch(
             AutoTrial trial = candidate.Trial();
             if (chosen is null)
             {
-                trial = all.Any(candidate.IsDominatedBy) ? trial with { Verdict = AutoVerdict.Dominated } : await TryAsync(asked, candidate.Codec, trial);
+                trial = all.Any(candidate.IsDominatedBy) ? trial with { Verdict = AutoVerdict.Dominated } : await TryAsync(asked.AccuracyBound, candidate.Codec, trial);
                 chosen = trial.Verdict is AutoVerdict.Chosen ? trial : null;
             }
 
@@ -56,47 +56,47 @@ internal sealed class AutoSearch(
             };
     }
 
-    private async Task<AutoTrial> TryAsync(AutoSpec asked, KvCodec codec, AutoTrial trial)
+    private async Task<AutoTrial> TryAsync(double bound, KvCodec codec, AutoTrial trial)
     {
         if (codec is RawCodec)
         {
             return trial with { Verdict = AutoVerdict.Chosen, AccuracyKept = 1 };
         }
 
-        IReadOnlyList<RowOutcome> sample = await measure(codec, _sample);
-        double sampleKept = Kept(sample, [.. _sample.Select(i => rawOutcomes[i])]);
-        trial = trial with { SampleKept = sampleKept };
-        if (sampleKept < asked.AccuracyBound - SampleSlack(asked.AccuracyBound))
+        var outcomes = new RowOutcome?[rows.Count];
+        int[] asked = [];
+        double kept = 1;
+        foreach (int[] stage in _stages)
         {
-            return trial with { Verdict = AutoVerdict.FailedSample };
+            IReadOnlyList<RowOutcome> answered = await measure(codec, stage);
+            for (int i = 0; i < stage.Length; i++)
+            {
+                outcomes[stage[i]] = answered[i];
+            }
+
+            asked = [.. asked, .. stage];
+            kept = Kept([.. asked.Select(i => outcomes[i]!)], [.. asked.Select(i => rawOutcomes[i])]);
+            if (asked.Length < rows.Count && kept < bound - Slack(bound, asked.Length))
+            {
+                return trial with { SampleKept = kept, Verdict = AutoVerdict.FailedSample };
+            }
         }
 
-        int[] rest = [.. Enumerable.Range(0, rows.Count).Except(_sample)];
-        IReadOnlyList<RowOutcome> others = rest.Length == 0 ? [] : await measure(codec, rest);
-        RowOutcome[] outcomes = Merge(sample, rest, others);
-        Outcomes[codec.Spec] = outcomes;
-        double kept = Kept(outcomes, rawOutcomes);
-        return trial with { AccuracyKept = kept, Verdict = kept >= asked.AccuracyBound ? AutoVerdict.Chosen : AutoVerdict.Failed };
+        Outcomes[codec.Spec] = outcomes!;
+        return trial with { AccuracyKept = kept, Verdict = kept >= bound ? AutoVerdict.Chosen : AutoVerdict.Failed };
     }
 
-    private RowOutcome[] Merge(IReadOnlyList<RowOutcome> sample, int[] rest, IReadOnlyList<RowOutcome> others)
+    /// <summary>Indices of the rows that each stage adds; none is empty.</summary>
+    private static int[][] Stages(IReadOnlyList<EvalRow> rows)
     {
-        var merged = new RowOutcome[rows.Count];
-        for (int i = 0; i < _sample.Length; i++)
-        {
-            merged[_sample[i]] = sample[i];
-        }
-
-        for (int i = 0; i < rest.Length; i++)
-        {
-            merged[rest[i]] = others[i];
-        }
-
-        return merged;
+        int[][] byTask = [.. Enumerable.Range(0, rows.Count).GroupBy(i => rows[i].Task).Select(task => task.ToArray())];
+        int[] ends = [.. StageRowsPerTask, int.MaxValue];
+        return [.. ends.Select((end, stage) => byTask.SelectMany(task => task.Take(end).Skip(stage == 0 ? 0 : ends[stage - 1])).Order().ToArray())
+            .Where(stage => stage.Length > 0)];
     }
 
-    /// <summary>Two standard errors of a share in so many rows; nothing when the sample is everything.</summary>
-    private double SampleSlack(double bound) => _sample.Length == rows.Count ? 0 : 2 * Math.Sqrt(Math.Max(0.01, bound * (1 - bound)) / _sample.Length);
+    /// <summary>Three standard errors of a share of so many rows.</summary>
+    private static double Slack(double bound, int rowCount) => 3 * Math.Sqrt(Math.Max(0.01, bound * (1 - bound)) / rowCount);
 
     private static double Kept(IReadOnlyList<RowOutcome> outcomes, IReadOnlyList<RowOutcome> raw) =>
         SpecSummary.Kept(SpecSummary.MeanAccuracy(outcomes), SpecSummary.MeanAccuracy(raw)) ?? 1;

@@ -10,7 +10,7 @@ namespace KvCluster.CommandLine.Eval.Auto;
 internal sealed record AutoTrial(
     string KvSpec, [property: JsonPropertyName("ratio_at_4096")] double ReferenceRatio, double KlDivergence, AutoVerdict Verdict)
 {
-    /// <summary>Of raw's accuracy on the sample; null when it was not tried there.</summary>
+    /// <summary>Of raw's accuracy on the sample that refused it; null when none did.</summary>
     public double? SampleKept { get; init; }
 
     /// <summary>Of raw's accuracy on all rows; null when it was not tried there.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Numerics.Tensors;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Cache;
@@ -26,14 +25,13 @@ internal sealed class AttentionErrorSum(int layerCount)
     /// <param name="contrast">The codec of the run.</param>
     /// <param name="raw">The exact attention.</param>
     /// <param name="other">The attention on the other's payloads.</param>
-    /// <param name="blocks">Sealed Blocks of the prompt.</param>
-    /// <param name="queries">Heard from the run.</param>
-    public void Add(
-        ContrastCodec contrast, RawCodec raw, KvCodec other, IReadOnlyList<KvBlock> blocks, ConcurrentBag<(int Layer, int KvHead, float[] Rows)> queries)
+    /// <param name="attention">Heard from the run.</param>
+    public void Add(ContrastCodec contrast, RawCodec raw, KvCodec other, CapturedAttention attention)
     {
+        IReadOnlyList<KvBlock> blocks = attention.Blocks;
         var exact = new EncodedAttention(raw);
         var encoded = new EncodedAttention(other);
-        foreach ((int layer, int kvHead, float[] rows) in queries.OrderBy(query => (query.Layer, query.KvHead)))
+        foreach ((int layer, int kvHead, float[] rows) in attention.Queries)
         {
             float[] expected = new float[rows.Length];
             float[] actual = new float[rows.Length];

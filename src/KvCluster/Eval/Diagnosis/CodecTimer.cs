@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
@@ -22,14 +21,13 @@ internal sealed class CodecTimer : IDisposable
     private readonly EncodedAttention _codecAttention;
     private readonly float[] _output;
 
-    public CodecTimer(
-        ContrastCodec contrast, RawCodec raw, KvCodec codec, IReadOnlyList<KvBlock> blocks, ConcurrentBag<(int Layer, int KvHead, float[] Rows)> queries)
+    public CodecTimer(ContrastCodec contrast, RawCodec raw, KvCodec codec, CapturedAttention attention)
     {
         _contrast = contrast;
         _codec = codec;
-        _blocks = blocks;
+        _blocks = attention.Blocks;
         KvGeometry geometry = codec.Geometry;
-        _queries = [.. queries.GroupBy(query => (query.Layer, query.KvHead)).OrderBy(group => group.Key).Select(group => group.First().Rows[..geometry.HeadSize])];
+        _queries = [.. attention.Queries.GroupBy(query => (query.Layer, query.KvHead)).Select(group => group.First().Rows[..geometry.HeadSize])];
         _output = new float[geometry.HeadSize];
         _rawContext = Context(raw, contrast.RawPayload);
         _codecContext = Context(codec, contrast.OtherPayload);

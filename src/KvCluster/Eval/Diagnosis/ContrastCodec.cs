@@ -23,7 +23,7 @@ internal sealed class ContrastCodec(RawCodec raw, KvCodec other) : KvCodec(raw.G
     public override SaliencyRule? Saliency => other.Saliency;
 
     /// <summary>Hears the queries of every call of <see cref="Scores"/> on the Block encoded first; from many threads.</summary>
-    public Action<int, int, float[]>? OnQueries { get; set; }
+    public Action<CapturedQueries>? OnQueries { get; set; }
 
     private int RawSize => Geometry.OpenLayerLength * sizeof(ushort);
 
@@ -63,7 +63,7 @@ internal sealed class ContrastCodec(RawCodec raw, KvCodec other) : KvCodec(raw.G
     {
         if (OnQueries is { } hear && MemoryMarshal.Read<int>(payload) == 0)
         {
-            hear(layer, kvHead, queries[..(queryCount * Geometry.HeadSize)].ToArray());
+            hear(new CapturedQueries(layer, kvHead, queries[..(queryCount * Geometry.HeadSize)].ToArray()));
         }
 
         raw.Scores(layer, kvHead, RawPayload(payload), queries, queryCount, scores);
