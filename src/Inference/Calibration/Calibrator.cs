@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Calibration;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
@@ -8,6 +9,9 @@ namespace KvCluster.Inference.Calibration;
 /// <summary>Makes Profiles of one model.</summary>
 public sealed class Calibrator
 {
+    /// <summary>Texts on which lower ranks are measured, of all lengths.</summary>
+    private const int SampleTextCount = 16;
+
     private readonly ModelFolder _folder;
     private readonly IProgress<CalibrationProgress> _progress;
     private readonly CancellationToken _cancellationToken;
@@ -32,26 +36,60 @@ public sealed class Calibrator
     /// <exception cref="CalibrationException">The model failed on a text, or no ranks keep the accuracy.</exception>
     public CalibrationResult Run(string profileSpec, IReadOnlyList<string> texts, IReadOnlyList<AnsweredPrompt> prompts)
     {
-        ArgumentNullException.ThrowIfNull(texts);
-        ArgumentNullException.ThrowIfNull(prompts);
-        ProfileRecipe recipe = ProfileRecipe.Of(profileSpec);
-        LayerStatistics[] statistics = WeightMoments.Begin(_folder, HeadsPerSet(recipe));
-        int[][] tokens = [.. texts.Select(Tokens)];
-        Observe(tokens, new StatisticsCollector(_folder.Config, statistics));
-        _progress.Report(new CalibrationProgress("eigenvectors", 0, 1));
-        IReadOnlyList<LayerCalibration> layers = recipe.Make(statistics);
-        _progress.Report(new CalibrationProgress("eigenvectors", 1, 1));
-        var profile = new StoredProfile(
-            recipe.Spec, _folder.Fingerprint, ModelKvGeometry.Of(_folder.Config), [.. layers.Select(layer => layer.Groups)]);
-        return new CalibrationResult(profile, LayerReport.Of(statistics, layers), tokens.Sum(ids => ids.Length), "");
+        return RunAll([profileSpec], texts, prompts)[0];
     }
 
-    private int HeadsPerSet(ProfileRecipe recipe)
+    /// <summary>Makes the Profiles of several specs; the texts are observed once.</summary>
+    /// <inheritdoc cref="Run"/>
+    public IReadOnlyList<CalibrationResult> RunAll(
+        IReadOnlyList<string> profileSpecs, IReadOnlyList<string> texts, IReadOnlyList<AnsweredPrompt> prompts)
     {
-        int heads = recipe.HeadsPerSet(ModelKvGeometry.Of(_folder.Config));
-        return _folder.Config.KvHeadCount % heads == 0
-            ? heads
-            : throw new CalibrationException($"'{recipe.Spec}' needs groups of {heads} KV heads, and the model has {_folder.Config.KvHeadCount}.");
+        ArgumentNullException.ThrowIfNull(profileSpecs);
+        ArgumentNullException.ThrowIfNull(texts);
+        ArgumentNullException.ThrowIfNull(prompts);
+        ProfileRecipe[] recipes = [.. profileSpecs.Select(ProfileRecipe.Of)];
+        LayerStatistics[] statistics = WeightMoments.Begin(_folder, HeadsPerSet(recipes));
+        int[][] tokens = [.. texts.Select(Tokens)];
+        Observe("observing", tokens, new StatisticsCollector(_folder.Config, statistics), Prefill.ChunkTokenCount);
+        long tokenCount = tokens.Sum(ids => (long)ids.Length);
+        return [.. recipes.Select(recipe => Make(recipe, statistics, tokens, prompts, tokenCount))];
+    }
+
+    private CalibrationResult Make(
+        ProfileRecipe recipe, LayerStatistics[] statistics, int[][] tokens, IReadOnlyList<AnsweredPrompt> prompts, long tokenCount)
+    {
+        (IReadOnlyList<LayerCalibration> layers, string note) = recipe is ZackRecipe { Energy: null } zack
+            ? Search(zack, statistics, tokens, prompts)
+            : (recipe.Make(statistics), "");
+        var profile = new StoredProfile(
+            recipe.Spec, _folder.Fingerprint, ModelKvGeometry.Of(_folder.Config), [.. layers.Select(layer => layer.Groups)]);
+        return new CalibrationResult(profile, LayerReport.Of(statistics, layers), tokenCount, note);
+    }
+
+    private (IReadOnlyList<LayerCalibration> Layers, string Note) Search(
+        ZackRecipe recipe, LayerStatistics[] statistics, int[][] tokens, IReadOnlyList<AnsweredPrompt> prompts)
+    {
+        ZackBases[] bases = [.. statistics.Select(layer => new ZackBases(layer, recipe.IsJoint))];
+        var probe = new RankCostProbe(_folder, bases);
+        int[][] samples = [.. tokens.OrderByDescending(ids => ids.Length).Where((_, index) => index % Math.Max(1, tokens.Length / SampleTextCount) == 0)];
+        Observe("measuring ranks", samples, probe, int.MaxValue);
+        return new ZackSearch(_folder, recipe, bases, probe.Costs, _progress).Run(prompts, _cancellationToken);
+    }
+
+    /// <summary>The largest group that a recipe needs, when all others are parts of it; else all heads.</summary>
+    private int HeadsPerSet(ProfileRecipe[] recipes)
+    {
+        KvGeometry geometry = ModelKvGeometry.Of(_folder.Config);
+        int[] sizes = [.. recipes.Select(recipe => recipe.HeadsPerSet(geometry))];
+        for (int i = 0; i < sizes.Length; i++)
+        {
+            if (geometry.KvHeadCount % sizes[i] != 0)
+            {
+                throw new CalibrationException($"'{recipes[i].Spec}' needs groups of {sizes[i]} KV heads, and the model has {geometry.KvHeadCount}.");
+            }
+        }
+
+        return sizes.All(size => sizes.Max() % size == 0) ? sizes.Max() : geometry.KvHeadCount;
     }
 
     private int[] Tokens(string text)
@@ -60,7 +98,7 @@ public sealed class Calibrator
         return ids.Length <= _folder.Config.MaxPositionCount ? ids : ids[.._folder.Config.MaxPositionCount];
     }
 
-    private void Observe(int[][] texts, ILayerObserver observer)
+    private void Observe(string phase, int[][] texts, ILayerObserver observer, int chunkTokenCount)
     {
         using CpuModelRunner runner = CpuModelRunner.Load(_folder, new Compression.Codecs.RawCodec(ModelKvGeometry.Of(_folder.Config)));
         runner.Observer = observer;
@@ -69,8 +107,8 @@ public sealed class Calibrator
         {
             _cancellationToken.ThrowIfCancellationRequested();
             using SequenceCache cache = prefill.NewCache();
-            prefill.Run(cache, texts[i]);
-            _progress.Report(new CalibrationProgress("observing", i + 1, texts.Length));
+            prefill.Run(cache, texts[i], chunkTokenCount);
+            _progress.Report(new CalibrationProgress(phase, i + 1, texts.Length));
         }
     }
 }

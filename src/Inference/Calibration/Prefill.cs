@@ -8,7 +8,8 @@ namespace KvCluster.Inference.Calibration;
 /// <summary>Runs token ids through a model in chunks.</summary>
 internal sealed class Prefill(CpuModelRunner runner)
 {
-    private const int ChunkTokenCount = 512;
+    public const int ChunkTokenCount = 512;
+
     private readonly StepBatch _batch = new() { WantsAllLogits = true };
 
     public SequenceCache NewCache() => new(
@@ -18,13 +19,15 @@ internal sealed class Prefill(CpuModelRunner runner)
         writerEpoch: 0,
         SlabPool.Shared);
 
-    /// <summary>Appends tokens.</summary>
+    /// <summary>Appends tokens, at most so many a step.</summary>
     /// <exception cref="CalibrationException">The model failed on them.</exception>
-    public void Run(SequenceCache cache, ReadOnlySpan<int> tokenIds)
+    public void Run(SequenceCache cache, ReadOnlySpan<int> tokenIds, int chunkTokenCount = ChunkTokenCount)
     {
-        for (int first = 0; first < tokenIds.Length; first += ChunkTokenCount)
+        while (tokenIds.Length > 0)
         {
-            Step(cache, tokenIds.Slice(first, Math.Min(ChunkTokenCount, tokenIds.Length - first)), wantsLogits: false);
+            int count = Math.Min(chunkTokenCount, tokenIds.Length);
+            Step(cache, tokenIds[..count], wantsLogits: false);
+            tokenIds = tokenIds[count..];
         }
     }
 

@@ -22,8 +22,8 @@ internal static class CalibrateCommand
 
     public static Command Create()
     {
-        Option<string> kv = new("--kv") { HelpName = "SPEC", Description = "A codec; its stages that need a Profile are calibrated", Required = true };
-        Option<string> output = new("--out") { HelpName = "FILE", Description = "The Profile to write; replaced when it is there", Required = true };
+        Option<string[]> kv = new("--kv") { HelpName = "SPEC", Description = "A codec; its stages that need a Profile are calibrated. May be repeated", Required = true };
+        Option<string> output = new("--out") { HelpName = "FILE", Description = "The Profile to write, or for several specs a folder; files there are replaced", Required = true };
         Option<string?> data = new("--data") { HelpName = "FILE", Description = "JSON lines of text (default: calibration.jsonl beside the model)" };
         Option<string?> validation = new("--validation")
         {
@@ -58,29 +58,42 @@ internal static class CalibrateCommand
     }
 
     private static int Run(
-        string modelFolder, string spec, string output, string data, string validation, int? limit, CancellationToken cancellationToken)
+        string modelFolder, string[] specs, string output, string data, string validation, int? limit, CancellationToken cancellationToken)
     {
-        string profileSpec = CodecRegistry.ProfileSpec(spec)
-            ?? throw new BadArgumentException($"--kv: no stage of '{spec}' needs a Profile");
+        string[] profileSpecs = [.. specs.Select(spec => CodecRegistry.ProfileSpec(spec)
+            ?? throw new BadArgumentException($"--kv: no stage of '{spec}' needs a Profile"))];
+        bool isFolder = Directory.Exists(output);
+        if (specs.Length > 1 && !isFolder)
+        {
+            throw new BadArgumentException($"--out: with several specs it must be a folder; there is no folder '{output}'");
+        }
+
         if (Path.GetDirectoryName(Path.GetFullPath(output)) is { } target && !Directory.Exists(target))
         {
             throw new BadArgumentException($"--out: there is no folder '{target}'");
         }
 
         IReadOnlyList<string> texts = [.. CalibrationText.ReadTexts(data).Take(limit ?? int.MaxValue)];
-        IReadOnlyList<AnsweredPrompt> prompts = Calibrator.NeedsPrompts(profileSpec)
+        IReadOnlyList<AnsweredPrompt> prompts = profileSpecs.Any(Calibrator.NeedsPrompts)
             ? [.. CalibrationText.ReadPrompts(validation).GroupBy(prompt => prompt.Task).SelectMany(task => task.Take(limit ?? int.MaxValue))]
             : [];
         using ModelFolder folder = ModelFolder.Open(modelFolder);
-        CalibrationResult result = Bars().Start(bars =>
-            new Calibrator(folder, new ProgressBars(bars), cancellationToken).Run(profileSpec, texts, prompts));
-        ProfileFile.Save(output, result.Profile, Notes(result, data));
-        CalibrationTable.Write(AnsiConsole.Console, result);
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{output}: {new FileInfo(output).Length:N0} bytes, fingerprint {result.Profile.ToProfile().Fingerprint:x16}"));
+        IReadOnlyList<CalibrationResult> results = Bars().Start(bars =>
+            new Calibrator(folder, new ProgressBars(bars), cancellationToken).RunAll(profileSpecs, texts, prompts));
+        foreach (CalibrationResult result in results)
+        {
+            string file = isFolder ? Path.Combine(output, FileName(result.Profile.Spec)) : output;
+            ProfileFile.Save(file, result.Profile, Notes(result, data));
+            CalibrationTable.Write(AnsiConsole.Console, result);
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{file}: {new FileInfo(file).Length:N0} bytes, fingerprint {result.Profile.ToProfile().Fingerprint:x16}"));
+        }
+
         return ExitCode.Done;
     }
+
+    private static string FileName(string spec) => spec.Replace("(", "-").Replace(",", "-").Replace("=", "-").Replace("+", "-").Replace(")", "") + ProfileFile.Extension;
 
     private static Dictionary<string, string> Notes(CalibrationResult result, string data) => new()
     {
