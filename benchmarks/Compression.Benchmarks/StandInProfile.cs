@@ -3,12 +3,12 @@ using KvCluster.Compression.Calibration;
 
 namespace KvCluster.Compression.Benchmarks;
 
-/// <summary>Profiles with the sizes of calibrated ones and maps of no meaning: <c>waterfill(heads=…)</c> as in benchmarks/studies/water_filling.md.</summary>
+/// <summary>Profiles with the sizes of calibrated ones and maps of no meaning: <c>pca(heads=…)+waterfill</c> as in benchmarks/studies/water_filling.md.</summary>
 internal sealed class StandInProfile(KvGeometry geometry) : IProfileSource
 {
     public Profile? Find(string spec)
     {
-        int heads = spec[^2] - '0';
+        int heads = spec["pca(heads=".Length] - '0';
         HeadGroup[] groups = [.. Enumerable.Range(0, geometry.KvHeadCount / heads).Select(i => Group([.. Enumerable.Range(i * heads, heads)]))];
         return new Profile(spec, 1, (ulong)heads, geometry, [.. Enumerable.Repeat(new LayerProfile(groups), geometry.LayerCount)]);
     }

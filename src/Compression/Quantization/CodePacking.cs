@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace KvCluster.Compression.Quantization;
 
@@ -43,23 +44,48 @@ internal static unsafe class CodePacking
     }
 
     /// <summary>8 codes after 8, bit after bit: at most 56 bits each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreDense(Vector256<int> first, Vector256<int> second, int bitCount, byte* codes)
     {
-        UInt128 bits = Combine(first, bitCount) | ((UInt128)Combine(second, bitCount) << (8 * bitCount));
-        for (int i = 0; i < 2 * bitCount; i++)
+        ulong lower = Combine(first, bitCount);
+        ulong upper = Combine(second, bitCount);
+        ulong bits = lower | (upper << (8 * bitCount));
+        switch (bitCount)
         {
-            codes[i] = (byte)(bits >> (8 * i));
+            case 1:
+                Unsafe.WriteUnaligned(codes, (ushort)bits);
+                break;
+            case 2:
+                Unsafe.WriteUnaligned(codes, (uint)bits);
+                break;
+            case 3:
+                Unsafe.WriteUnaligned(codes, (uint)bits);
+                Unsafe.WriteUnaligned(codes + sizeof(uint), (ushort)(bits >> 32));
+                break;
+            default:
+                // 10 to 14 bytes: the last 8 overlap the first.
+                int skipped = (16 * bitCount) - 64;
+                Unsafe.WriteUnaligned(codes, bits);
+                Unsafe.WriteUnaligned(codes + (skipped / 8), (lower >> skipped) | (upper << ((8 * bitCount) - skipped)));
+                break;
         }
     }
 
-    /// <summary>Neighbours are joined, then pairs, then fours.</summary>
+    /// <summary>Neighbours are joined, then pairs shifted to their places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Combine(Vector256<int> codes, int bitCount)
     {
         Vector256<ulong> lanes = codes.AsUInt64();
         Vector256<ulong> pairs = (lanes & Vector256.Create((ulong)uint.MaxValue)) | (lanes >>> (32 - bitCount));
-        ulong lower = pairs[0] | (pairs[1] << (2 * bitCount));
-        ulong upper = pairs[2] | (pairs[3] << (2 * bitCount));
-        return lower | (upper << (4 * bitCount));
+        if (Avx2.IsSupported)
+        {
+            var shifts = Vector256.Create(0UL, 2 * (ulong)bitCount, 4 * (ulong)bitCount, 6 * (ulong)bitCount);
+            Vector256<ulong> placed = Avx2.ShiftLeftLogicalVariable(pairs, shifts);
+            Vector128<ulong> halves = placed.GetLower() | placed.GetUpper();
+            return halves[0] | halves[1];
+        }
+
+        return pairs[0] | (pairs[1] << (2 * bitCount)) | (pairs[2] << (4 * bitCount)) | (pairs[3] << (6 * bitCount));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

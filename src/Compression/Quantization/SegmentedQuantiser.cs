@@ -30,10 +30,8 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
         {
             ulong chosen = selection.Choose(latent, saliency);
             Unsafe.WriteUnaligned(payload + SelectionOffset, chosen);
-            byte* tokens = stackalloc byte[Tokens];
-            TokenOrder.List(chosen, tokens);
-            source = TileScratch.Stored.Rent(Shape.Length);
-            TokenOrder.MoveLayer(Shape, tokens, latent, source, toStored: true);
+            source = TileScratch.Stored.Rent(Shape.Length + TokenOrder.Slack);
+            TokenOrder.LayerToStored(Shape, chosen, latent, source);
         }
 
         keys.Encode(source, payload);
@@ -47,14 +45,12 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
 
     public override void Decode(byte* payload, float* latent)
     {
-        float* destination = selection is null ? latent : TileScratch.Stored.Rent(Shape.Length);
+        float* destination = selection is null ? latent : TileScratch.Stored.Rent(Shape.Length + TokenOrder.Slack);
         keys.Decode(payload, destination);
         values.Decode(payload + keys.SizeBytes, destination);
         if (selection is not null)
         {
-            byte* tokens = stackalloc byte[Tokens];
-            TokenOrder.List(Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset), tokens);
-            TokenOrder.MoveLayer(Shape, tokens, destination, latent, toStored: false);
+            TokenOrder.LayerToTokens(Shape, Chosen(payload), destination, latent);
         }
     }
 
@@ -66,13 +62,12 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
             return;
         }
 
-        float* stored = TileScratch.Stored.Rent(queryCount * Tokens);
-        byte* tokens = stackalloc byte[Tokens];
-        TokenOrder.List(Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset), tokens);
+        ulong chosen = Chosen(payload);
+        float* stored = TileScratch.Stored.Rent((queryCount * Tokens) + TokenOrder.Slack);
         keys.Multiply(head, payload, queries, queryStride, queryCount, stored, Tokens);
         for (nint row = 0; row < (nint)queryCount * Tokens; row += Tokens)
         {
-            TokenOrder.ToTokens(tokens, stored + row, scores + row);
+            TokenOrder.ToTokens(chosen, stored + row, scores + row);
         }
     }
 
@@ -81,15 +76,16 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
         float* stored = weights;
         if (selection is not null)
         {
-            stored = TileScratch.Stored.Rent(queryCount * Tokens);
-            byte* tokens = stackalloc byte[Tokens];
-            TokenOrder.List(Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset), tokens);
+            ulong chosen = Chosen(payload);
+            stored = TileScratch.Stored.Rent((queryCount * Tokens) + TokenOrder.Slack);
             for (nint row = 0; row < (nint)queryCount * Tokens; row += Tokens)
             {
-                TokenOrder.ToStored(tokens, weights + row, stored + row);
+                TokenOrder.ToStored(chosen, weights + row, stored + row);
             }
         }
 
         values.Multiply(head, payload + keys.SizeBytes, stored, Tokens, queryCount, output, outputStride);
     }
+
+    private ulong Chosen(byte* payload) => Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset);
 }

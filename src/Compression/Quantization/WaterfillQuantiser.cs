@@ -16,6 +16,7 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
     private readonly BitRun[][] _keys; // by head
     private readonly BitRun[][] _values;
     private readonly float[][] _keyZeros;
+    private int _size;
 
     /// <param name="shape">Of the layer.</param>
     /// <param name="bits">Of each 16 channels of K and of V, by head; 1 to 8.</param>
@@ -36,8 +37,6 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
     }
 
     public override int SizeBytes => _size;
-
-    private int _size;
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {
