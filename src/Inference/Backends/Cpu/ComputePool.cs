@@ -3,32 +3,29 @@ using System.Diagnostics;
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>
-/// Parallel-for over the machine's cores. Tasks are claimed one by one, the caller takes part, helpers spin for about 20 us
-/// after a region and then park. While one caller's region runs, another caller runs its own alone.
+/// Parallel-for over the machine's cores. The caller takes part; helpers spin for a while after the last loop and then park.
+/// Several callers' loops run side by side: each helper prefers one place and helps in the others when that has no work.
 /// </summary>
 internal sealed class ComputePool : IDisposable
 {
-    private static readonly long SpinTicks = Stopwatch.Frequency / 50_000;
+    /// <summary>Loops that are helped with at a time; further callers run theirs alone.</summary>
+    private const int RegionCount = 4;
 
+    private static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
+
+    private readonly ComputeRegion[] _regions;
     private readonly Thread[] _helpers;
-    private readonly SemaphoreSlim _wake = new(0);
-    private ParallelJob? _job;
-    private Exception? _error;
-    private int _taskCount;
-    private int _busy;
-    private int _parked;
+    private readonly ParkedHelpers _parked;
     private volatile bool _stopping;
+    private PaddedCounter _opened;
 
-    // Each of these is hammered by other threads than its neighbours.
-    private PaddedCounter _region;
-    private PaddedCounter _next;
-    private PaddedCounter _inside;
-
-    /// <param name="workerCount">Threads that work on a region, the caller included.</param>
+    /// <param name="workerCount">Threads that work on a loop, the caller included.</param>
     public ComputePool(int workerCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(workerCount);
         WorkerCount = workerCount;
+        _regions = [.. Enumerable.Range(0, RegionCount).Select(_ => new ComputeRegion(workerCount))];
+        _parked = new ParkedHelpers(workerCount);
         _helpers = new Thread[workerCount - 1];
         for (int i = 0; i < _helpers.Length; i++)
         {
@@ -38,8 +35,11 @@ internal sealed class ComputePool : IDisposable
         }
     }
 
-    /// <summary>All cores that the process may use.</summary>
-    public static ComputePool Shared { get; } = new(Environment.ProcessorCount);
+    /// <summary>
+    /// The cores that the process may use. Of many, an eighth is left to the threads that carry tokens: who takes a core from a
+    /// worker makes all the others wait for it.
+    /// </summary>
+    public static ComputePool Shared { get; } = new(Environment.ProcessorCount - (Environment.ProcessorCount / 8));
 
     public int WorkerCount { get; }
 
@@ -47,7 +47,8 @@ internal sealed class ComputePool : IDisposable
     /// <exception cref="AggregateException">A task threw; tasks not begun by then were not run.</exception>
     public void Run(ParallelJob job, int taskCount)
     {
-        if (taskCount <= 1 || _helpers.Length == 0 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        ComputeRegion? region = taskCount > 1 && _helpers.Length > 0 ? TakeRegion() : null;
+        if (region is null)
         {
             for (int task = 0; task < taskCount; task++)
             {
@@ -57,146 +58,97 @@ internal sealed class ComputePool : IDisposable
             return;
         }
 
-        _job = job;
-        _taskCount = taskCount;
-        _next.Value = 0;
-        Interlocked.Increment(ref _region.Value); // odd: open
-        WakeParked();
-        Claim(job, taskCount, 0);
-        Interlocked.Increment(ref _region.Value); // even: closed, nobody new gets in
-        var spin = new SpinWait();
-        while (Volatile.Read(ref _inside.Value) != 0)
+        region.Open(job, taskCount);
+        Interlocked.Increment(ref _opened.Value);
+        if (_parked.Count > 0 && _helpers.Length - _parked.Count < taskCount - 1)
         {
-            spin.SpinOnce(sleep1Threshold: -1);
+            _parked.Wake();
         }
 
-        _job = null;
-        Exception? error = Interlocked.Exchange(ref _error, null);
-        Volatile.Write(ref _busy, 0);
-        if (error is not null)
-        {
-            throw new AggregateException(error);
-        }
+        region.Finish();
     }
 
     public void Dispose()
     {
         _stopping = true;
-        if (_helpers.Length > 0)
+        Interlocked.Increment(ref _opened.Value);
+        while (_parked.Count > 0)
         {
-            Interlocked.Add(ref _region.Value, 2);
-            _wake.Release(_helpers.Length);
+            _parked.Wake();
         }
 
         foreach (Thread helper in _helpers)
         {
             helper.Join();
         }
-
-        _wake.Dispose();
     }
 
-    private void Claim(ParallelJob job, int taskCount, int worker)
+    private ComputeRegion? TakeRegion()
     {
-        try
+        foreach (ComputeRegion region in _regions)
         {
-            int task;
-            while ((task = (int)Interlocked.Increment(ref _next.Value) - 1) < taskCount)
+            if (region.TryTake())
             {
-                job.Execute(task, worker);
+                return region;
             }
         }
-        catch (Exception e)
-        {
-            Interlocked.CompareExchange(ref _error, e, null);
-            Volatile.Write(ref _next.Value, taskCount);
-        }
+
+        return null;
     }
 
     private void Help(int worker)
     {
+        int preferred = worker % RegionCount;
         long seen = 0;
         while (!_stopping)
         {
-            long region = AwaitRegion(seen);
-            if ((region & 1) != 0)
+            seen = AwaitLoop(seen, worker);
+            for (int i = 0; i < RegionCount; i++)
             {
-                // Only who is inside may touch the region, and a region ends when nobody is.
-                Interlocked.Increment(ref _inside.Value);
-                if (Volatile.Read(ref _region.Value) == region)
-                {
-                    Claim(_job!, _taskCount, worker);
-                }
-
-                Interlocked.Decrement(ref _inside.Value);
+                _regions[(preferred + i) % RegionCount].Help(worker, _regions[preferred]);
             }
-
-            seen = region;
         }
     }
 
-    private long AwaitRegion(long seen)
+    private long AwaitLoop(long seen, int worker)
     {
         long start = Stopwatch.GetTimestamp();
         while (true)
         {
             for (int i = 0; i < 64; i++)
             {
-                long region = Volatile.Read(ref _region.Value);
-                if (region != seen)
+                long opened = Volatile.Read(ref _opened.Value);
+                if (opened != seen)
                 {
-                    return region;
+                    return opened;
                 }
 
-                Thread.SpinWait(8);
+                Thread.SpinWait(4);
             }
 
             if (Stopwatch.GetTimestamp() - start > SpinTicks)
             {
-                Park(seen);
+                Park(seen, worker);
                 start = Stopwatch.GetTimestamp();
             }
         }
     }
 
-    private void Park(long seen)
+    private void Park(long seen, int worker)
     {
-        Interlocked.Increment(ref _parked);
-        if (Volatile.Read(ref _region.Value) != seen && TryUnpark())
+        _parked.Enter(worker);
+        if (Volatile.Read(ref _opened.Value) != seen)
         {
+            _parked.Leave(worker);
             return;
         }
 
-        _wake.Wait();
-    }
+        _parked.Wait(worker);
 
-    /// <summary>Takes back this helper's parking; false when a caller has counted it and will release it.</summary>
-    private bool TryUnpark()
-    {
-        int parked = Volatile.Read(ref _parked);
-        while (parked > 0)
+        // Who was woken wakes the next ones, so that the caller is not held up by waking all.
+        if (_parked.Count > 0 && (_stopping || _regions.Any(static region => region.HasWork)))
         {
-            int before = Interlocked.CompareExchange(ref _parked, parked - 1, parked);
-            if (before == parked)
-            {
-                return true;
-            }
-
-            parked = before;
-        }
-
-        return false;
-    }
-
-    private void WakeParked()
-    {
-        if (Volatile.Read(ref _parked) > 0)
-        {
-            int parked = Interlocked.Exchange(ref _parked, 0);
-            if (parked > 0)
-            {
-                _wake.Release(parked);
-            }
+            _parked.Wake();
         }
     }
 }

@@ -3,7 +3,7 @@ using KvCluster.Inference.Models;
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>Embedding rows, straight from the mapped file, and the cosines and sines of each row's position.</summary>
-internal sealed unsafe class EmbedJob(TensorView embedding, float[] frequencies, StepPlan plan, Activations activations) : RowJob
+internal sealed unsafe class EmbedJob(TensorView embedding, float[] frequencies, StepPlan plan, Activations activations) : RowJob(minRowsPerTask: 8)
 {
     public void Run(ComputePool pool) => RunRows(pool, plan.RowCount);
 

@@ -1,7 +1,7 @@
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>Looks for NaN and infinity in rows of logits.</summary>
-internal sealed unsafe class FinitenessJob(int vocabularySize) : RowJob
+internal sealed unsafe class FinitenessJob(int vocabularySize) : RowJob(minRowsPerTask: 4)
 {
     private float* _logits;
     private int _stride;

@@ -1,7 +1,7 @@
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>silu(gate) * up, in place of gate.</summary>
-internal sealed unsafe class GateJob(StepPlan plan, Activations activations) : RowJob
+internal sealed unsafe class GateJob(StepPlan plan, Activations activations) : RowJob(minRowsPerTask: 2)
 {
     public void Run(ComputePool pool) => RunRows(pool, plan.RowCount);
 

@@ -2,18 +2,24 @@ namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>Rows [M][depth] times a <see cref="PackedMatrix"/>, spread over a pool by columns and, for many rows, by rows.</summary>
 /// <remarks>
-/// Few rows are bound by memory: each panel is streamed once and decoded in registers. For many rows a piece of a panel is
-/// expanded to floats that stay in the first-level cache while the rows of a block, in the second level, pass by. Both are
-/// the same chains of fused multiply-adds.
+/// For few rows each panel is streamed and decoded in registers. For many rows a piece of a panel is expanded to floats that
+/// stay in the first-level cache while the rows of a block, in the second level, pass by. Both are the same chains of fused
+/// multiply-adds.
 /// </remarks>
 internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDisposable
 {
     /// <summary>From this many rows on, expanding a panel pays.</summary>
-    private const int ExpandRowCount = 24;
+    private const int ExpandRowCount = 64;
+
+    /// <summary>From this many rows on a task is a few panels, and few panels are shared out by rows too.</summary>
+    private const int BlockRowCount = 24;
 
     private const int RowBlock = 192;
     private const int MaxDepthPiece = 384;
-    private const int PanelGroup = 8;
+    private const int MaxPanelGroup = 4;
+
+    /// <summary>Four tasks a worker even out the load.</summary>
+    private const int TasksPerWorker = 4;
 
     private readonly AlignedBuffer<float>[] _expanded = [.. Enumerable.Range(0, pool.WorkerCount).Select(_ => new AlignedBuffer<float>())];
     private PackedMatrix? _weights;
@@ -35,17 +41,17 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
         _rowStrideC = rowStrideC;
         _rowCount = rowCount;
         _weights = weights;
-        if (rowCount < ExpandRowCount)
+        int wantedTaskCount = TasksPerWorker * pool.WorkerCount;
+        if (rowCount < BlockRowCount)
         {
-            // Four tasks a worker even out the load; a multiple of four panels suits the one-row kernel.
-            int perTask = (weights.PanelCount + (4 * pool.WorkerCount) - 1) / (4 * pool.WorkerCount);
-            _panelGroup = (perTask + 3) / 4 * 4;
+            int width = KernelWidth(rowCount);
+            int perTask = (weights.PanelCount + wantedTaskCount - 1) / wantedTaskCount;
+            _panelGroup = (perTask + width - 1) / width * width;
             _rowBlock = rowCount;
         }
         else
         {
-            _panelGroup = PanelGroup;
-            _rowBlock = Math.Min(rowCount, RowBlock);
+            PlanBlocks(rowCount, weights.PanelCount, wantedTaskCount);
         }
 
         _groupCount = (weights.PanelCount + _panelGroup - 1) / _panelGroup;
@@ -65,11 +71,11 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
         }
         else if (_weights.IsBFloat16)
         {
-            MultiplyStreaming<BFloat16Panel>(firstPanel, panelCount, rowCount);
+            MultiplyStreaming<BFloat16Panel>(firstPanel, panelCount, firstRow, rowCount);
         }
         else
         {
-            MultiplyStreaming<SinglePanel>(firstPanel, panelCount, rowCount);
+            MultiplyStreaming<SinglePanel>(firstPanel, panelCount, firstRow, rowCount);
         }
     }
 
@@ -78,6 +84,20 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
         foreach (AlignedBuffer<float> buffer in _expanded)
         {
             buffer.Dispose();
+        }
+    }
+
+    /// <summary>Panels that the kernels for few rows take at a time.</summary>
+    private static int KernelWidth(int rowCount) => rowCount == 1 ? 4 : rowCount <= 3 ? 2 : 1;
+
+    private void PlanBlocks(int rowCount, int panelCount, int wantedTaskCount)
+    {
+        _rowBlock = Math.Min(rowCount, RowBlock);
+        int taskCount = (rowCount + _rowBlock - 1) / _rowBlock * panelCount;
+        _panelGroup = Math.Clamp(taskCount / wantedTaskCount, 1, MaxPanelGroup);
+        if (2 * taskCount <= wantedTaskCount)
+        {
+            _rowBlock = (_rowBlock + 1) / 2;
         }
     }
 
@@ -94,6 +114,7 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
             for (int panel = firstPanel; panel < firstPanel + panelCount; panel++)
             {
                 byte* piece = weights.Panel(panel) + ((long)start * weights.RowSizeBytes);
+                nint upcoming = (nint)piece + (nint)weights.PanelSizeBytes;
                 if (weights.IsBFloat16)
                 {
                     PanelExpansion.Expand(piece, depth, expanded);
@@ -105,27 +126,36 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
                     float* panelBias = bias == null ? null : bias + (panel * PackedMatrix.PanelWidth);
                     float* a = _a + ((long)firstRow * _rowStrideA) + start;
                     float* c = _c + ((long)firstRow * _rowStrideC) + (panel * PackedMatrix.PanelWidth);
-                    RowTiles.OnePanel<SinglePanel>(
-                        new Tile((nint)a, _rowStrideA, _rowStrideC, depth, Resumes: start > 0), rowCount, piece, c, panelBias);
+                    var tile = new Tile((nint)a, _rowStrideA, _rowStrideC, depth, Resumes: start > 0)
+                    {
+                        Upcoming = upcoming,
+                        UpcomingSizeBytes = panel + 1 < weights.PanelCount ? depth * weights.RowSizeBytes : 0,
+                    };
+                    RowTiles.OnePanel<SinglePanel>(tile, rowCount, piece, c, panelBias);
                 }
             }
         }
     }
 
-    private void MultiplyStreaming<TPanel>(int firstPanel, int panelCount, int rowCount)
+    private void MultiplyStreaming<TPanel>(int firstPanel, int panelCount, int firstRow, int rowCount)
         where TPanel : struct, IPanelReader
     {
         PackedMatrix weights = _weights!;
-        var tile = new Tile((nint)_a, _rowStrideA, _rowStrideC, weights.Depth, Resumes: false);
-        int width = rowCount == 1 ? 4 : rowCount <= 3 ? 2 : 1;
+        float* a = _a + ((long)firstRow * _rowStrideA);
+        int width = KernelWidth(rowCount);
         fixed (float* bias = weights.Bias)
         {
             int panel = firstPanel;
             while (panel < firstPanel + panelCount)
             {
-                float* c = _c + (panel * PackedMatrix.PanelWidth);
+                float* c = _c + ((long)firstRow * _rowStrideC) + (panel * PackedMatrix.PanelWidth);
                 float* panelBias = bias == null ? null : bias + (panel * PackedMatrix.PanelWidth);
                 byte* data = weights.Panel(panel);
+                var tile = new Tile((nint)a, _rowStrideA, _rowStrideC, weights.Depth, Resumes: false)
+                {
+                    Upcoming = (nint)data + (nint)weights.PanelSizeBytes,
+                    UpcomingSizeBytes = panel + 1 < weights.PanelCount ? (int)weights.PanelSizeBytes : 0,
+                };
                 if (width > 1 && panel + width <= firstPanel + panelCount)
                 {
                     RowTiles.SeveralPanels<TPanel>(tile, rowCount, data, (nint)weights.PanelSizeBytes, c, panelBias);

@@ -1,7 +1,7 @@
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>Adds the last sublayer's delta to the residual stream and normalises it for the next.</summary>
-internal sealed unsafe class NormJob(StepPlan plan, Activations activations, float epsilon) : RowJob
+internal sealed unsafe class NormJob(StepPlan plan, Activations activations, float epsilon) : RowJob(minRowsPerTask: 8)
 {
     private float[] _weight = [];
     private bool _addsDelta;

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace KvCluster.Inference.Backends.Cpu;
 
@@ -22,6 +23,11 @@ internal static unsafe class RowTiles
         for (int i = 0; i < tileCount; i++)
         {
             int rows = height + (i < higherCount ? 1 : 0);
+            if (tileCount > 1)
+            {
+                Fetch(tile, i, tileCount);
+            }
+
             switch (rows)
             {
                 case 1: TileKernel256.OnePanel<TPanel, RowCounts.One>(at, panel, c, bias); break;
@@ -40,6 +46,23 @@ internal static unsafe class RowTiles
 
             at = at with { A = at.A + (rows * tile.RowStrideA * sizeof(float)) };
             c += rows * tile.RowStrideC;
+        }
+    }
+
+    /// <summary>Spreads the fetching of what comes next over the tiles, so that none waits for memory.</summary>
+    private static void Fetch(in Tile tile, int index, int tileCount)
+    {
+        const int LineSizeBytes = 64;
+        if (!Sse.IsSupported)
+        {
+            return;
+        }
+
+        int lineCount = tile.UpcomingSizeBytes / LineSizeBytes;
+        int end = (index + 1) * lineCount / tileCount;
+        for (int line = index * lineCount / tileCount; line < end; line++)
+        {
+            Sse.Prefetch1((byte*)tile.Upcoming + (line * LineSizeBytes));
         }
     }
 

@@ -8,5 +8,10 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// <param name="Resumes">The results hold the chain so far.</param>
 internal readonly unsafe record struct Tile(nint A, nint RowStrideA, nint RowStrideC, int Depth, bool Resumes)
 {
+    /// <summary>Weights that will be wanted next, to be fetched meanwhile.</summary>
+    public nint Upcoming { get; init; }
+
+    public int UpcomingSizeBytes { get; init; }
+
     public float* Rows => (float*)A;
 }
