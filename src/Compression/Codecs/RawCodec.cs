@@ -135,6 +135,38 @@ public sealed class RawCodec : KvCodec
         }
     }
 
+    /// <summary>Like <see cref="Scores"/> of an open Block whose later tokens nobody may see; their scores are undefined.</summary>
+    public unsafe void OpenScores(
+        int kvHead, ReadOnlySpan<byte> payload, int tokenCount, ReadOnlySpan<float> queries, int queryCount, Span<float> scores)
+    {
+        if (queryCount > 1)
+        {
+            Scores(0, kvHead, payload, queries, queryCount, scores);
+            return;
+        }
+
+        AttentionGuard.RequireScores(Geometry, kvHead, queries.Length, queryCount, Geometry.HeadSize, scores.Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokenCount, KvGeometry.BlockTokenCount);
+        fixed (byte* keys = payload.Slice(2 * kvHead * HeadLength * sizeof(ushort), HeadLength * sizeof(ushort)))
+        fixed (float* x = queries, y = scores)
+        {
+            _packed.MultiplyFirst(x, Geometry.HeadSize, keys, KvGeometry.BlockTokenCount, tokenCount, y);
+        }
+    }
+
+    /// <summary>Like <see cref="AddValues"/> with weights of 0 from <paramref name="tokenCount"/> on.</summary>
+    public unsafe void AddOpenValues(
+        int kvHead, ReadOnlySpan<byte> payload, int tokenCount, ReadOnlySpan<float> weights, int queryCount, Span<float> output)
+    {
+        AttentionGuard.RequireValues(Geometry, kvHead, weights.Length, queryCount, output.Length, Geometry.HeadSize);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokenCount, KvGeometry.BlockTokenCount);
+        fixed (byte* values = payload.Slice(((2 * kvHead) + 1) * HeadLength * sizeof(ushort), HeadLength * sizeof(ushort)))
+        fixed (float* x = weights, y = output)
+        {
+            _packed.Multiply(x, KvGeometry.BlockTokenCount, queryCount, tokenCount, values, Geometry.HeadSize, y, Geometry.HeadSize, accumulate: true);
+        }
+    }
+
     private static void RequireTail(KvGeometry geometry, int openLayerLength, int tokenCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(tokenCount);

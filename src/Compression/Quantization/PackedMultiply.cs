@@ -37,6 +37,15 @@ internal abstract unsafe class PackedMultiply
     public abstract void Multiply(
         float* x, int xStride, int rowCount, int depth, byte* packed, int columnCount, float* y, int yStride, bool accumulate);
 
+    /// <summary>y = x·P of one row for at least the first columns; results past them are undefined, but within P's columns.</summary>
+    /// <param name="x"><paramref name="depth"/> floats.</param>
+    /// <param name="depth">k.</param>
+    /// <param name="packed">k rows of m elements, one after another.</param>
+    /// <param name="columnCount">m, a multiple of 64.</param>
+    /// <param name="wantedColumnCount">Columns that are wanted, up to m.</param>
+    /// <param name="y">m floats.</param>
+    public abstract void MultiplyFirst(float* x, int depth, byte* packed, int columnCount, int wantedColumnCount, float* y);
+
     /// <summary>256 bits; also what widths without a 512-bit reader run on.</summary>
     private static PackedMultiply Of256(int bitCount) => bitCount switch
     {

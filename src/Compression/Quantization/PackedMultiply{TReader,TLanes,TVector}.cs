@@ -29,13 +29,20 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         {
             for (nint row = 0; row < rowCount; row++)
             {
-                MultiplyRow(x + (row * xStride), depth, packed, columnCount, y + (row * yStride), accumulate);
+                MultiplyRow(x + (row * xStride), depth, packed, columnCount, columnCount, y + (row * yStride), accumulate);
             }
         }
         else
         {
             MultiplyTiles(new TileOperands(x, xStride, null, 0, y, yStride, depth, accumulate), rowCount, packed, columnCount);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void MultiplyFirst(float* x, int depth, byte* packed, int columnCount, int wantedColumnCount, float* y)
+    {
+        int group = Math.Max(16, 2 * TLanes.Count);
+        MultiplyRow(x, depth, packed, columnCount, (wantedColumnCount + group - 1) / group * group, y, accumulate: false);
     }
 
     /// <summary>Unpacks tiles of up to 64 × 64, which stay in the first-level cache, and multiplies all rows with each.</summary>
@@ -75,9 +82,9 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyRow(float* x, int depth, byte* packed, int columnCount, float* y, bool accumulate)
+    private static void MultiplyRow(float* x, int depth, byte* packed, int packedColumnCount, int columnCount, float* y, bool accumulate)
     {
-        nint rowSizeBytes = columnCount * TReader.BitCount / 8;
+        nint rowSizeBytes = packedColumnCount * TReader.BitCount / 8;
         int column = 0;
         for (; column <= columnCount - (8 * TLanes.Count); column += 8 * TLanes.Count)
         {

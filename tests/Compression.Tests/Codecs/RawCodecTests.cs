@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Tests.Codecs;
 
@@ -19,6 +20,39 @@ public sealed class RawCodecTests
         float[] decoded = new float[layer.Length];
         codec.Decode(0, payload, decoded);
         Assert.Equal(layer.Select(value => (float)value), decoded);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void OpenScoresAndValues_EveryTokenCount_AreThoseOfTheWholeBlock(int queryCount)
+    {
+        Half[] layer = OpenLayers.Random(Geometry, 1);
+        byte[] payload = MemoryMarshal.AsBytes<Half>(layer).ToArray();
+        float[] queries = OpenLayers.Floats(queryCount * Geometry.HeadSize, 2);
+        foreach (SimdPath path in SimdPaths.All)
+        {
+            var codec = new RawCodec(Geometry, path);
+            for (int tokenCount = 1; tokenCount <= KvGeometry.BlockTokenCount; tokenCount++)
+            {
+                var scores = new float[queryCount * KvGeometry.BlockTokenCount];
+                var openScores = new float[scores.Length];
+                codec.Scores(0, 1, payload, queries, queryCount, scores);
+                codec.OpenScores(1, payload, tokenCount, queries, queryCount, openScores);
+                for (int query = 0; query < queryCount; query++)
+                {
+                    var seen = new Range(query * KvGeometry.BlockTokenCount, (query * KvGeometry.BlockTokenCount) + tokenCount);
+                    Assert.Equal(scores[seen], openScores[seen]);
+                    scores.AsSpan((query * KvGeometry.BlockTokenCount) + tokenCount, KvGeometry.BlockTokenCount - tokenCount).Clear();
+                }
+
+                var output = OpenLayers.Floats(queryCount * Geometry.HeadSize, 3);
+                var openOutput = output.ToArray();
+                codec.AddValues(0, 1, payload, scores, queryCount, output);
+                codec.AddOpenValues(1, payload, tokenCount, scores, queryCount, openOutput);
+                Assert.Equal(output, openOutput);
+            }
+        }
     }
 
     [Fact]

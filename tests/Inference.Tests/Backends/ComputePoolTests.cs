@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KvCluster.Inference.Backends.Cpu;
 
 namespace KvCluster.Inference.Tests.Backends;
@@ -28,6 +29,25 @@ public sealed class ComputePoolTests
         var job = new CountingJob(20);
         pool.Run(job, 20);
         job.AssertRan(20);
+    }
+
+    [Fact]
+    public void Run_HelpersThatSleepAndWake_EveryTaskOnce()
+    {
+        using var pool = new ComputePool(6);
+        var job = new CountingJob(40);
+        for (int region = 0; region < 300; region++)
+        {
+            // Longer than helpers spin: they are asleep, or about to be, when the loop opens.
+            long start = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(start).TotalMicroseconds < region)
+            {
+                Thread.Yield();
+            }
+
+            pool.Run(job, 40);
+            job.AssertRan(40);
+        }
     }
 
     private sealed class CountingJob(int maxTaskCount) : ParallelJob

@@ -6,7 +6,8 @@ namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>
 /// Rotates the new keys, rounds keys and values to 16 bits and puts them in open-layer order where the layer's attention and
-/// encoding read them. A task is one KV head of one segment.
+/// encoding read them. A task is one KV head of one segment. A lone token that fills no Block is left to the attention, which reads
+/// what it has just written.
 /// </summary>
 internal sealed unsafe class AppendJob : ParallelJob, IDisposable
 {
@@ -33,8 +34,10 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         _rotated = [.. Enumerable.Range(0, workerCount).Select(_ => new AlignedBuffer<float>())];
     }
 
-    /// <returns>False when a value does not fit 16 bits; <see cref="Failed"/> says whose.</returns>
-    public bool Run(ComputePool pool, int layer, CpuLayerWeights weights)
+    /// <summary>A value does not fit 16 bits; <see cref="Failed"/> says whose.</summary>
+    public bool HasFailed => Volatile.Read(ref _failed) != 0;
+
+    public void Run(ComputePool pool, int layer, CpuLayerWeights weights)
     {
         _layer = layer;
         _weights = weights;
@@ -45,8 +48,7 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         }
 
         Array.Clear(Failed);
-        pool.Run(this, _plan.Segments.Length * _geometry.KvHeadCount);
-        return _failed == 0;
+        pool.Run(this, _plan.Appending.Length * _geometry.KvHeadCount);
     }
 
     /// <summary>By segment: the layer's K or V does not fit 16 bits; zeros were stored in its place.</summary>
@@ -54,8 +56,7 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
 
     public override void Execute(int task, int worker)
     {
-        int index = task / _geometry.KvHeadCount;
-        Append(index, task % _geometry.KvHeadCount, worker);
+        Append(_plan.Appending[task / _geometry.KvHeadCount], task % _geometry.KvHeadCount, worker);
     }
 
     public void Dispose()
@@ -71,7 +72,8 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         }
     }
 
-    private void Append(int index, int kvHead, int worker)
+    /// <summary>One KV head of one segment.</summary>
+    public void Append(int index, int kvHead, int worker)
     {
         ref readonly StepSegment segment = ref _plan.Segments[index];
         int size = _geometry.HeadSize;
@@ -89,12 +91,15 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
             Round(key + _activations.KvWidth, values.Slice((segment.FirstColumn + token) * size, size), index);
         }
 
-        for (int channel = 0; channel < size; channel++)
+        fixed (Half* columns = keys[segment.FirstColumn..])
         {
-            Span<Half> column = keys.Slice((channel * KvGeometry.BlockTokenCount) + segment.FirstColumn, segment.TokenCount);
-            for (int token = 0; token < column.Length; token++)
+            for (int channel = 0; channel < size; channel++)
             {
-                column[token] = rounded[(token * size) + channel];
+                Half* column = columns + (channel * KvGeometry.BlockTokenCount);
+                for (int token = 0; token < segment.TokenCount; token++)
+                {
+                    column[token] = rounded[(token * size) + channel];
+                }
             }
         }
     }

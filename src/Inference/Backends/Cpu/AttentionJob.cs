@@ -14,6 +14,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     private readonly Activations _activations;
     private readonly KvCodec _codec;
     private readonly RawCodec _openCodec;
+    private readonly AppendJob _append;
     private readonly int _group;
     private readonly float _epsilon;
     private readonly float _queryScale;
@@ -21,8 +22,9 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     private CpuLayerWeights? _weights;
     private int _layer;
 
-    public AttentionJob(StepPlan plan, Activations activations, CpuModelRunner runner, RawCodec openCodec, int workerCount)
+    public AttentionJob(StepPlan plan, Activations activations, CpuModelRunner runner, RawCodec openCodec, AppendJob append, int workerCount)
     {
+        _append = append;
         _plan = plan;
         _activations = activations;
         _codec = runner.Codec;
@@ -47,6 +49,11 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         AttentionTile tile = _plan.Tiles[task / Geometry.KvHeadCount];
         int kvHead = task % Geometry.KvHeadCount;
         ref readonly StepSegment segment = ref _plan.Segments[tile.Segment];
+        if (segment.AppendsInAttention)
+        {
+            _append.Append(tile.Segment, kvHead, worker);
+        }
+
         AttentionScratch scratch = _scratch[worker];
         scratch.Begin(tile.TokenCount * _group, Geometry.HeadSize);
         LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
@@ -115,7 +122,8 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     {
         Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
         ReadOnlySpan<byte> payload = MemoryMarshal.AsBytes(open);
-        _openCodec.Scores(_layer, kvHead, payload, scratch.Queries, scratch.QueryCount, scratch.Scores);
+        int tokenCount = segment.FirstColumn + tile.FirstToken + tile.TokenCount;
+        _openCodec.OpenScores(kvHead, payload, tokenCount, scratch.Queries, scratch.QueryCount, scratch.Scores);
         Span<float> scores = scratch.Scores;
         for (int query = 0; query < scratch.QueryCount; query++)
         {
@@ -124,7 +132,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         }
 
         scratch.UpdateSoftmax(scratch.Output);
-        _openCodec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, scratch.Output);
+        _openCodec.AddOpenValues(kvHead, payload, tokenCount, scratch.Scores, scratch.QueryCount, scratch.Output);
     }
 
     private void StoreOutput(int firstRow, int tokenCount, int kvHead, AttentionScratch scratch)

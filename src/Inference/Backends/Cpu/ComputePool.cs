@@ -146,7 +146,7 @@ internal sealed class ComputePool : IDisposable
         _parked.Wait(worker);
 
         // Who was woken wakes the next ones, so that the caller is not held up by waking all.
-        if (_parked.Count > 0 && (_stopping || _regions.Any(static region => region.HasWork)))
+        if (_parked.Count > 0 && (_stopping || _regions.Any(static region => region.IsOpen)))
         {
             _parked.Wake();
         }

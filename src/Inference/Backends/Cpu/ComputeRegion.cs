@@ -2,34 +2,33 @@ namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>
 /// A place for one caller's parallel loop. The caller opens it, works, and closes it when all tasks are claimed; helpers come and go
-/// while it is open. Tasks are claimed in pieces that shrink towards the end.
+/// while it is open.
 /// </summary>
+/// <remarks>
+/// Worker w of n has tasks w, w + n, w + 2n, … as its share; who is through with its own takes what is left of the others'. One
+/// counter for all would be a cache line that every core fights for at every task.
+/// </remarks>
 internal sealed class ComputeRegion
 {
-    /// <summary>A piece is this share of what is left for each worker.</summary>
-    private const int PiecesPerWorker = 8;
-
     private readonly int _workerCount;
 
-    // One for each helper, so that coming and going is not a fight over one cache line.
+    // By worker: how many of its share are claimed, and whether it is inside.
+    private readonly PaddedCounter[] _claimed;
     private readonly PaddedCounter[] _inside;
     private ParallelJob? _job;
     private Exception? _error;
     private int _taskCount;
     private int _isTaken;
-
-    // Each of these is hammered by other threads than its neighbours.
     private PaddedCounter _turn;
-    private PaddedCounter _next;
 
     public ComputeRegion(int workerCount)
     {
         _workerCount = workerCount;
+        _claimed = new PaddedCounter[workerCount];
         _inside = new PaddedCounter[workerCount];
     }
 
-    /// <summary>Open, and there is something left to claim.</summary>
-    public bool HasWork => (Volatile.Read(ref _turn.Value) & 1) != 0 && Volatile.Read(ref _next.Value) < Volatile.Read(ref _taskCount);
+    public bool IsOpen => (Volatile.Read(ref _turn.Value) & 1) != 0;
 
     /// <summary>Makes the region the caller's, until <see cref="Finish"/>.</summary>
     public bool TryTake() => Volatile.Read(ref _isTaken) == 0 && Interlocked.CompareExchange(ref _isTaken, 1, 0) == 0;
@@ -38,7 +37,11 @@ internal sealed class ComputeRegion
     {
         _job = job;
         _taskCount = taskCount;
-        _next.Value = 0;
+        for (int worker = 0; worker < Math.Min(_workerCount, taskCount); worker++)
+        {
+            _claimed[worker].Value = 0;
+        }
+
         Interlocked.Increment(ref _turn.Value); // odd: open
     }
 
@@ -46,7 +49,7 @@ internal sealed class ComputeRegion
     /// <exception cref="AggregateException">A task threw.</exception>
     public void Finish()
     {
-        Claim(0, null);
+        Work(0, null);
         Interlocked.Increment(ref _turn.Value); // even: closed, nobody new gets in
         for (int worker = 1; worker < _workerCount; worker++)
         {
@@ -63,11 +66,11 @@ internal sealed class ComputeRegion
         }
     }
 
-    /// <summary>A helper's part: works until nothing is left, or until there is work in the region that it prefers.</summary>
+    /// <summary>A helper's part: works until nothing is left, or until the region that it prefers is open.</summary>
     public void Help(int worker, ComputeRegion preferred)
     {
         long turn = Volatile.Read(ref _turn.Value);
-        if ((turn & 1) == 0 || Volatile.Read(ref _next.Value) >= Volatile.Read(ref _taskCount))
+        if ((turn & 1) == 0)
         {
             return;
         }
@@ -76,39 +79,51 @@ internal sealed class ComputeRegion
         Interlocked.Exchange(ref _inside[worker].Value, 1);
         if (Volatile.Read(ref _turn.Value) == turn)
         {
-            Claim(worker, preferred == this ? null : preferred);
+            Work(worker, preferred == this ? null : preferred);
         }
 
         Volatile.Write(ref _inside[worker].Value, 0);
     }
 
-    private void Claim(int worker, ComputeRegion? preferred)
+    private void Work(int worker, ComputeRegion? preferred)
     {
-        ParallelJob job = _job!;
-        int taskCount = _taskCount;
         try
         {
-            while (true)
+            for (int i = 0; i < _workerCount; i++)
             {
-                int left = taskCount - (int)Volatile.Read(ref _next.Value);
-                if (left <= 0 || (preferred is not null && preferred.HasWork))
+                int owner = worker + i < _workerCount ? worker + i : worker + i - _workerCount;
+                if (!Take(owner, worker, preferred))
                 {
                     return;
-                }
-
-                int piece = Math.Max(1, left / (PiecesPerWorker * _workerCount));
-                int end = (int)Interlocked.Add(ref _next.Value, piece);
-                for (int task = end - piece; task < Math.Min(end, taskCount); task++)
-                {
-                    job.Execute(task, worker);
                 }
             }
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _error, e, null);
-            Volatile.Write(ref _next.Value, taskCount);
         }
+    }
+
+    /// <summary>Does what is left of a share; false when there is something better to do.</summary>
+    private bool Take(int owner, int worker, ComputeRegion? preferred)
+    {
+        int shareCount = (_taskCount - owner + _workerCount - 1) / _workerCount;
+        ref long claimed = ref _claimed[owner].Value;
+        while (Volatile.Read(ref claimed) < shareCount && Volatile.Read(ref _error) is null)
+        {
+            if (preferred is { IsOpen: true })
+            {
+                return false;
+            }
+
+            int index = (int)Interlocked.Increment(ref claimed) - 1;
+            if (index < shareCount)
+            {
+                _job!.Execute(owner + (index * _workerCount), worker);
+            }
+        }
+
+        return true;
     }
 
     private static void AwaitLeaving(ref long inside)

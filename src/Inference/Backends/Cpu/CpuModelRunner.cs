@@ -55,7 +55,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         }
 
         _seal = new SealJob(_plan, _activations, encoder, probes, saliency);
-        _attention = new AttentionJob(_plan, _activations, this, openCodec, pool.WorkerCount);
+        _attention = new AttentionJob(_plan, _activations, this, openCodec, _append, pool.WorkerCount);
         _gate = new GateJob(_plan, _activations);
         _finiteness = new FinitenessJob(Config.VocabularySize);
     }
@@ -132,15 +132,13 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         CpuLayerWeights weights = _weights.Layers[layer];
         _norm.Run(_pool, weights.AttentionNorm, addsDelta: layer > 0);
         Multiply(_activations.Normed, _activations.HiddenSize, weights.QueryKeyValue, _activations.QueryKeyValue, _activations.QueryKeyValueStride);
-        if (!_append.Run(_pool, layer, weights))
-        {
-            MarkFailedSegments(batch);
-        }
-
+        _append.Run(_pool, layer, weights);
+        MarkFailedSegments(batch);
         Observer?.Observe(layer, _plan, _activations, weights);
         _seal.Run(_pool, layer, weights);
         Announce(batch, layer);
         _attention.Run(_pool, layer, weights);
+        MarkFailedSegments(batch);
         Reopen(layer);
         SealPrompts(batch, layer);
         Multiply(_activations.Attended, _activations.QueryWidth, weights.AttentionOutput, _activations.Delta, _activations.DeltaStride);
@@ -198,7 +196,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 
     private void MarkFailedSegments(StepBatch batch)
     {
-        for (int i = 0; i < _plan.Segments.Length; i++)
+        for (int i = 0; _append.HasFailed && i < _plan.Segments.Length; i++)
         {
             if (_append.Failed[i])
             {

@@ -18,8 +18,10 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
     private const int MaxDepthPiece = 384;
     private const int MaxPanelGroup = 4;
 
-    /// <summary>Four tasks a worker even out the load.</summary>
-    private const int TasksPerWorker = 4;
+    /// <summary>So many tasks a worker even out the load; with few rows a task is short.</summary>
+    private const int TasksPerWorker = 12;
+
+    private const int ShortTasksPerWorker = 4;
 
     private readonly AlignedBuffer<float>[] _expanded = [.. Enumerable.Range(0, pool.WorkerCount).Select(_ => new AlignedBuffer<float>())];
     private PackedMatrix? _weights;
@@ -30,6 +32,7 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
     private int _rowStrideC;
     private int _panelGroup;
     private int _groupCount;
+    private int _taskCount;
     private int _rowBlock;
 
     /// <summary>Multiplies; the result has <see cref="PackedMatrix.PaddedColumnCount"/> columns in rows of <paramref name="rowStrideC"/>.</summary>
@@ -41,9 +44,9 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
         _rowStrideC = rowStrideC;
         _rowCount = rowCount;
         _weights = weights;
-        int wantedTaskCount = TasksPerWorker * pool.WorkerCount;
         if (rowCount < BlockRowCount)
         {
+            int wantedTaskCount = ShortTasksPerWorker * pool.WorkerCount;
             int width = KernelWidth(rowCount);
             int perTask = (weights.PanelCount + wantedTaskCount - 1) / wantedTaskCount;
             _panelGroup = (perTask + width - 1) / width * width;
@@ -51,18 +54,20 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
         }
         else
         {
-            PlanBlocks(rowCount, weights.PanelCount, wantedTaskCount);
+            PlanBlocks(rowCount, weights.PanelCount);
         }
 
         _groupCount = (weights.PanelCount + _panelGroup - 1) / _panelGroup;
         int rowBlockCount = (rowCount + _rowBlock - 1) / _rowBlock;
-        pool.Run(this, _groupCount * rowBlockCount);
+        _taskCount = _groupCount * rowBlockCount;
+        pool.Run(this, _taskCount);
     }
 
     public override void Execute(int task, int worker)
     {
-        int firstPanel = task % _groupCount * _panelGroup;
-        int firstRow = task / _groupCount * _rowBlock;
+        int place = Place(task);
+        int firstPanel = place % _groupCount * _panelGroup;
+        int firstRow = place / _groupCount * _rowBlock;
         int panelCount = Math.Min(_panelGroup, _weights!.PanelCount - firstPanel);
         int rowCount = Math.Min(_rowBlock, _rowCount - firstRow);
         if (_rowCount >= ExpandRowCount)
@@ -87,11 +92,20 @@ internal sealed unsafe class MatrixMultiply(ComputePool pool) : ParallelJob, IDi
         }
     }
 
+    /// <summary>Makes neighbours of every n-th task, a worker's share: what is fetched ahead is then for the same core.</summary>
+    private int Place(int task)
+    {
+        (int index, int share) = Math.DivRem(task, pool.WorkerCount);
+        (int shareLength, int longerCount) = Math.DivRem(_taskCount, pool.WorkerCount);
+        return (share * shareLength) + Math.Min(share, longerCount) + index;
+    }
+
     /// <summary>Panels that the kernels for few rows take at a time.</summary>
     private static int KernelWidth(int rowCount) => rowCount == 1 ? 4 : rowCount <= 3 ? 2 : 1;
 
-    private void PlanBlocks(int rowCount, int panelCount, int wantedTaskCount)
+    private void PlanBlocks(int rowCount, int panelCount)
     {
+        int wantedTaskCount = TasksPerWorker * pool.WorkerCount;
         _rowBlock = Math.Min(rowCount, RowBlock);
         int taskCount = (rowCount + _rowBlock - 1) / _rowBlock * panelCount;
         _panelGroup = Math.Clamp(taskCount / wantedTaskCount, 1, MaxPanelGroup);

@@ -21,6 +21,7 @@ internal sealed class StepPlan
     private readonly Comparison<AttentionTile> _longestFirst;
     private readonly List<StepSegment> _segments = [];
     private readonly List<AttentionTile> _tiles = [];
+    private readonly List<int> _appending = [];
     private readonly List<int> _sealing = [];
     private readonly List<int> _reopening = [];
     private readonly List<int> _logitsRows = [];
@@ -43,6 +44,9 @@ internal sealed class StepPlan
 
     /// <summary>Sorted by the length of what they attend to, longest first.</summary>
     public ReadOnlySpan<AttentionTile> Tiles => CollectionsMarshal.AsSpan(_tiles);
+
+    /// <summary>Segments whose K and V are stored before any attention: all but lone tokens that fill no Block.</summary>
+    public ReadOnlySpan<int> Appending => CollectionsMarshal.AsSpan(_appending);
 
     /// <summary>Segments that fill a Block, in order.</summary>
     public ReadOnlySpan<int> Sealing => CollectionsMarshal.AsSpan(_sealing);
@@ -82,6 +86,7 @@ internal sealed class StepPlan
     {
         _segments.Clear();
         _tiles.Clear();
+        _appending.Clear();
         _sealing.Clear();
         _reopening.Clear();
         _logitsRows.Clear();
@@ -159,6 +164,11 @@ internal sealed class StepPlan
             else
             {
                 cache.AppendToTail(tokenIds[..count]);
+            }
+
+            if (!segment.AppendsInAttention)
+            {
+                _appending.Add(_segments.Count);
             }
 
             _segments.Add(segment);

@@ -28,4 +28,7 @@ internal struct StepSegment
     public int Slot;
 
     public readonly int EndColumn => FirstColumn + TokenCount;
+
+    /// <summary>One token that fills no Block: nobody but its own attention reads its K and V in this step.</summary>
+    public readonly bool AppendsInAttention => TokenCount == 1 && Sealed is null;
 }
