@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Projection;
@@ -62,11 +63,8 @@ internal sealed unsafe class PipelineCodec : KvCodec
             {
                 float* error = TileScratch.Restored.Rent(stages.Shape.Length);
                 stages.Quantiser.Decode(destination, error);
-                for (int i = 0; i < stages.Shape.Length; i++)
-                {
-                    error[i] = latent[i] - error[i];
-                }
-
+                var difference = new Span<float>(error, stages.Shape.Length);
+                TensorPrimitives.Subtract(new ReadOnlySpan<float>(latent, stages.Shape.Length), difference, difference);
                 stages.Residual.Fit(error, residual, taken);
             }
         }

@@ -79,16 +79,13 @@ internal sealed unsafe class ChannelwiseKeys : TensorQuantiser
             for (int i = 0; i < _segments.Length; i++)
             {
                 Half* scales = Scales(payload, i, head);
+                float* keys = latent + Shape.KeyOffset(head) + _segments[i].Start;
+                _packed[i].Expand(payload + CodesOffset(head, i), Shape.KeySize(head), _segments[i].Count, keys, Tokens);
                 for (int channel = 0; channel < Shape.KeySize(head); channel++)
                 {
                     float scale = HalfConversion.ToSingle(scales[channel]);
                     float zero = HalfConversion.ToSingle(scales[Shape.KeyChannelCount + channel]);
-                    float* row = latent + Shape.KeyOffset(head) + ((nint)channel * Tokens) + _segments[i].Start;
-                    for (int token = 0; token < _segments[i].Count; token++)
-                    {
-                        int element = (channel * _segments[i].Count) + token;
-                        row[token] = MathF.FusedMultiplyAdd(PackedCodes.Read(payload + CodesOffset(head, i), element, _segments[i].BitCount), scale, zero);
-                    }
+                    AffineDecode.Scale(keys + ((nint)channel * Tokens), _segments[i].Count, scale, zero);
                 }
             }
         }

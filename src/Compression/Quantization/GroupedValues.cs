@@ -80,12 +80,12 @@ internal sealed unsafe class GroupedValues : TensorQuantiser
             foreach (ChannelGroup group in _groups[head])
             {
                 TokenParameters.Read(payload + group.Offset, parameters);
-                byte* codes = payload + group.Offset + TokenParameters.SizeBytes;
-                for (int i = 0; i < Tokens * group.Width; i++)
+                float* values = latent + Shape.ValueOffset(head) + group.Start;
+                int stride = Shape.ValueSize(head);
+                _packed.Expand(payload + group.Offset + TokenParameters.SizeBytes, Tokens, group.Width, values, stride);
+                for (int token = 0; token < Tokens; token++)
                 {
-                    (int token, int channel) = Math.DivRem(i, group.Width);
-                    latent[Shape.ValueOffset(head) + (token * Shape.ValueSize(head)) + group.Start + channel] =
-                        MathF.FusedMultiplyAdd(PackedCodes.Read(codes, i, _block.BitCount), parameters[token], parameters[Tokens + token]);
+                    AffineDecode.Scale(values + ((nint)token * stride), group.Width, parameters[token], parameters[Tokens + token]);
                 }
             }
         }

@@ -46,6 +46,14 @@ internal abstract unsafe class PackedMultiply
     /// <param name="y">m floats.</param>
     public abstract void MultiplyFirst(float* x, int depth, byte* packed, int columnCount, int wantedColumnCount, float* y);
 
+    /// <summary>Elements as floats.</summary>
+    /// <param name="packed">Rows of <paramref name="columnCount"/> elements, one after another.</param>
+    /// <param name="rowCount">Rows.</param>
+    /// <param name="columnCount">A multiple of 16.</param>
+    /// <param name="destination">Where they go.</param>
+    /// <param name="stride">Floats from row to row there.</param>
+    public abstract void Expand(byte* packed, int rowCount, int columnCount, float* destination, int stride);
+
     /// <summary>256 bits; also what widths without a 512-bit reader run on.</summary>
     private static PackedMultiply Of256(int bitCount) => bitCount switch
     {

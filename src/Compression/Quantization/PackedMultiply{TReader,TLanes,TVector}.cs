@@ -45,6 +45,18 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
         MultiplyRow(x, depth, packed, columnCount, (wantedColumnCount + group - 1) / group * group, y, accumulate: false);
     }
 
+    public override void Expand(byte* packed, int rowCount, int columnCount, float* destination, int stride)
+    {
+        if (columnCount % (2 * TLanes.Count) != 0)
+        {
+            narrower!.Expand(packed, rowCount, columnCount, destination, stride);
+        }
+        else
+        {
+            Expand(packed, columnCount * TReader.BitCount / 8, rowCount, 0, columnCount, destination, stride);
+        }
+    }
+
     /// <summary>Unpacks tiles of up to 64 × 64, which stay in the first-level cache, and multiplies all rows with each.</summary>
     private void MultiplyTiles(in TileOperands whole, int rowCount, byte* packed, int columnCount)
     {
@@ -56,7 +68,7 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
             for (int row = 0; row < whole.Depth; row += TileSize)
             {
                 int depth = Math.Min(TileSize, whole.Depth - row);
-                Expand(packed + (row * rowSizeBytes), rowSizeBytes, depth, column, width, tile);
+                Expand(packed + (row * rowSizeBytes), rowSizeBytes, depth, column, width, tile, width);
                 var operands = new TileOperands(
                     whole.A + row, whole.AStride, tile, width, whole.C + column, whole.CStride, depth, whole.Accumulate || row > 0);
                 TileMultiply.Multiply(path, operands, rowCount, width);
@@ -65,7 +77,7 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Expand(byte* packed, nint rowSizeBytes, int rowCount, int start, int width, float* tile)
+    private static void Expand(byte* packed, nint rowSizeBytes, int rowCount, int start, int width, float* tile, nint stride)
     {
         for (int row = 0; row < rowCount; row++)
         {
@@ -77,7 +89,7 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
             }
 
             packed += rowSizeBytes;
-            tile += width;
+            tile += stride;
         }
     }
 

@@ -112,17 +112,16 @@ internal sealed unsafe class TokenwiseKeys : TokenwiseTensor
         }
     }
 
-    protected override void DecodeCodes(int head, TokenSegment segment, byte* codes, float* channels, float* parameters, float* latent)
+    protected override void DecodeCodes(int head, int segment, byte* codes, float* channels, float* parameters, float* latent)
     {
+        int count = Segments[segment].Count;
+        int start = Segments[segment].Start;
+        float* keys = latent + Shape.KeyOffset(head) + start;
+        _packed[segment].Expand(codes, Size(head), count, keys, Tokens);
         for (int channel = 0; channel < Size(head); channel++)
         {
-            float* row = latent + Shape.KeyOffset(head) + ((nint)channel * Tokens) + segment.Start;
-            for (int i = 0; i < segment.Count; i++)
-            {
-                int code = PackedCodes.Read(codes, (channel * segment.Count) + i, segment.BitCount);
-                int token = segment.Start + i;
-                row[i] = MathF.FusedMultiplyAdd(code, parameters[token], parameters[Tokens + token]) * channels[channel];
-            }
+            AffineDecode.ScaleChannel(
+                keys + ((nint)channel * Tokens), count, parameters + start, parameters + Tokens + start, channels[channel]);
         }
     }
 }

@@ -95,7 +95,7 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
             ReadChannels(head, payload, channels);
             for (int i = 0; i < Segments.Length; i++)
             {
-                DecodeCodes(head, Segments[i], payload + CodesOffset(head, i), channels, parameters, latent);
+                DecodeCodes(head, i, payload + CodesOffset(head, i), channels, parameters, latent);
             }
         }
     }
@@ -129,7 +129,7 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
         int head, TokenSegment segment, float* latent, float* inverses, float* zeros, float* inverseSteps, byte* codes);
 
     /// <summary>x̂ = fma(code, scale, zero)·channel; <paramref name="parameters"/> are 64 scales, then 64 zeros.</summary>
-    protected abstract void DecodeCodes(int head, TokenSegment segment, byte* codes, float* channels, float* parameters, float* latent);
+    protected abstract void DecodeCodes(int head, int segment, byte* codes, float* channels, float* parameters, float* latent);
 
     private void EncodeChannels(float* latent, float* inverses, byte* payload)
     {

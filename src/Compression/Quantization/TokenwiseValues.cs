@@ -108,18 +108,15 @@ internal sealed unsafe class TokenwiseValues : TokenwiseTensor
         }
     }
 
-    protected override void DecodeCodes(int head, TokenSegment segment, byte* codes, float* channels, float* parameters, float* latent)
+    protected override void DecodeCodes(int head, int segment, byte* codes, float* channels, float* parameters, float* latent)
     {
         int size = Size(head);
-        for (int i = 0; i < segment.Count; i++)
+        int start = Segments[segment].Start;
+        float* values = latent + Shape.ValueOffset(head) + ((nint)start * size);
+        _packed[segment].Expand(codes, Segments[segment].Count, size, values, size);
+        for (int i = 0; i < Segments[segment].Count; i++)
         {
-            int token = segment.Start + i;
-            float* row = latent + Shape.ValueOffset(head) + ((nint)token * size);
-            for (int channel = 0; channel < size; channel++)
-            {
-                int code = PackedCodes.Read(codes, (i * size) + channel, segment.BitCount);
-                row[channel] = MathF.FusedMultiplyAdd(code, parameters[token], parameters[Tokens + token]) * channels[channel];
-            }
+            AffineDecode.ScaleToken(values + ((nint)i * size), size, parameters[start + i], parameters[Tokens + start + i], channels);
         }
     }
 }

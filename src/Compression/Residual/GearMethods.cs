@@ -25,7 +25,7 @@ internal static class GearMethods
     public static LayerResidual GearL(StageContext context) => Make(context, DefaultRankAlone, 0);
 
     /// <summary>The paper's backbones: KCVT with 4 bits, KIVI with 2.</summary>
-    public static string Backbone(StageParameters parameters) => parameters.OneOf(Bits, 4, 4, 2) == 4 ? "int4" : "kivi2(group=64)";
+    public static string Backbone(StageParameters parameters) => parameters.OneOf(Bits, 4, 4, 2) == 4 ? "kcvt4" : "kivi2(group=64)";
 
     private static double Sparsity(StageParameters parameters)
     {

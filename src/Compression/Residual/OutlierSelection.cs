@@ -22,23 +22,28 @@ internal static unsafe class OutlierSelection
     /// <param name="distances">Room for as many numbers as there are elements.</param>
     /// <param name="positions">Written.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Write(float* matrix, int rowCount, int columnCount, int count, ushort* distances, int* positions)
+    public static void Write(float* matrix, int rowCount, int columnCount, int count, short* distances, int* positions)
     {
         int length = rowCount * columnCount;
-        int greatest = 0;
+        Vector256<short> greatest = default;
         for (int row = 0; row < rowCount; row++)
         {
-            greatest = Math.Max(greatest, Measure(matrix + (row * columnCount), columnCount, distances + (row * columnCount)));
+            greatest = Vector256.Max(greatest, Measure(matrix + (row * columnCount), columnCount, distances + (row * columnCount)));
         }
 
         // Invariant: at least count lie at or above low, fewer at or above high.
         int low = 0;
-        int high = greatest + 1;
+        int high = 1;
+        for (int lane = 0; lane < Lanes; lane++)
+        {
+            high = Math.Max(high, greatest[lane] + 1);
+        }
+
         int atHigh = 0;
         while (high - low > 1)
         {
             int middle = (low + high) / 2;
-            int found = CountFrom(distances, length, (ushort)middle);
+            int found = CountFrom(distances, length, middle);
             if (found >= count)
             {
                 low = middle;
@@ -55,57 +60,68 @@ internal static unsafe class OutlierSelection
             }
         }
 
-        Collect(distances, length, (ushort)low, high - low > 1 ? count : count - atHigh, positions, count);
+        Collect(distances, length, low, high - low > 1 ? count : count - atHigh, positions, count);
     }
 
     /// <summary>Distances of a row from its mean: the upper half of a float without sign, so they compare as integers.</summary>
-    /// <returns>The greatest.</returns>
+    /// <returns>The greatest by lane.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Measure(float* row, int columnCount, ushort* distances)
+    private static Vector256<short> Measure(float* row, int columnCount, short* distances)
     {
         var mean = Vector256.Create(LaneDot.Sum(row, columnCount) / columnCount);
-        Vector256<ushort> greatest = default;
+        Vector256<short> greatest = default;
         for (int i = 0; i < columnCount; i += Lanes)
         {
-            Vector256<uint> first = Vector256.Abs(Vector256.Load(row + i) - mean).AsUInt32() >> 16;
-            Vector256<uint> second = Vector256.Abs(Vector256.Load(row + i + 8) - mean).AsUInt32() >> 16;
-            Vector256<ushort> both = Vector256.Narrow(first, second);
+            Vector256<int> first = Vector256.Abs(Vector256.Load(row + i) - mean).AsInt32() >> 16;
+            Vector256<int> second = Vector256.Abs(Vector256.Load(row + i + 8) - mean).AsInt32() >> 16;
+            Vector256<short> both = Vector256.Narrow(first, second);
             both.Store(distances + i);
             greatest = Vector256.Max(greatest, both);
         }
 
-        int result = 0;
-        for (int lane = 0; lane < Lanes; lane++)
-        {
-            result = Math.Max(result, greatest[lane]);
-        }
-
-        return result;
+        return greatest;
     }
 
+    /// <summary>How many are at or above a distance.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int CountFrom(ushort* distances, int length, ushort least)
+    private static int CountFrom(short* distances, int length, int least)
     {
-        var threshold = Vector256.Create((short)(least - 1)); // all are below 2^15
+        var threshold = Vector256.Create((short)(least - 1));
         int count = 0;
-        for (int i = 0; i < length; i += Lanes)
+        for (int i = 0; i < length;)
         {
-            Vector256<short> isFar = Vector256.GreaterThan(Vector256.Load((short*)distances + i), threshold);
-            count += BitOperations.PopCount(isFar.AsByte().ExtractMostSignificantBits());
+            // A lane counts to at most 2^15 - 1.
+            int end = Math.Min(length, i + (short.MaxValue * Lanes));
+            Vector256<short> even = default;
+            Vector256<short> odd = default;
+            for (; i <= end - (2 * Lanes); i += 2 * Lanes)
+            {
+                even -= Vector256.GreaterThan(Vector256.Load(distances + i), threshold);
+                odd -= Vector256.GreaterThan(Vector256.Load(distances + i + Lanes), threshold);
+            }
+
+            for (; i < end; i += Lanes)
+            {
+                even -= Vector256.GreaterThan(Vector256.Load(distances + i), threshold);
+            }
+
+            (Vector256<int> lower, Vector256<int> upper) = Vector256.Widen(even);
+            (Vector256<int> lowerOdd, Vector256<int> upperOdd) = Vector256.Widen(odd);
+            count += Vector256.Sum(lower + upper + lowerOdd + upperOdd);
         }
 
-        return count / 2;
+        return count;
     }
 
     /// <summary>All above <paramref name="least"/>, and the first <paramref name="equalCount"/> that equal it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Collect(ushort* distances, int length, ushort least, int equalCount, int* positions, int count)
+    private static void Collect(short* distances, int length, int least, int equalCount, int* positions, int count)
     {
         var threshold = Vector256.Create((short)(least - 1));
         int found = 0;
         for (int i = 0; i < length && found < count; i += Lanes)
         {
-            uint bits = Vector256.GreaterThan(Vector256.Load((short*)distances + i), threshold).AsByte().ExtractMostSignificantBits() & 0x55555555;
+            uint bits = Vector256.GreaterThan(Vector256.Load(distances + i), threshold).AsByte().ExtractMostSignificantBits() & 0x55555555;
             for (; bits != 0 && found < count; bits &= bits - 1)
             {
                 int position = i + (BitOperations.TrailingZeroCount(bits) / 2);

@@ -14,7 +14,7 @@ internal static unsafe class ResidualFit
     /// <param name="taken">By outlier, what its place lost.</param>
     public static void TakeOutliers(ResidualMatrix matrix, float* latent, byte* payload, float* taken)
     {
-        var distances = (ushort*)TileScratch.Tile.Rent(matrix.Length / 2);
+        var distances = (short*)TileScratch.Tile.Rent(matrix.Length / 2);
         var positions = (int*)TileScratch.Rows.Rent(matrix.OutlierCount);
         OutlierSelection.Write(latent, matrix.RowCount, matrix.ColumnCount, matrix.OutlierCount, distances, positions);
         OutlierList.Write(matrix, positions, payload);
@@ -23,7 +23,6 @@ internal static unsafe class ResidualFit
             int row = positions[first] / matrix.ColumnCount;
             int rowEnd = (row + 1) * matrix.ColumnCount;
             float* values = latent + (row * matrix.ColumnCount);
-            float fullMean = LaneDot.Sum(values, matrix.ColumnCount) / matrix.ColumnCount;
             for (end = first; end < matrix.OutlierCount && positions[end] < rowEnd; end++)
             {
                 taken[end] = latent[positions[end]];
@@ -31,7 +30,7 @@ internal static unsafe class ResidualFit
             }
 
             int kept = matrix.ColumnCount - (end - first);
-            float standIn = kept == 0 ? fullMean : LaneDot.Sum(values, matrix.ColumnCount) / kept;
+            float standIn = LaneDot.Sum(values, matrix.ColumnCount) / Math.Max(kept, 1);
             for (int i = first; i < end; i++)
             {
                 latent[positions[i]] = standIn;
