@@ -86,7 +86,7 @@ internal static unsafe class OutlierMultiply
         }
     }
 
-    /// <summary>position / columns, when <paramref name="inverse"/> is 2^32 / columns rounded up: exact below 2^16.</summary>
+    /// <summary>position / columns, when <paramref name="inverse"/> is 2^32 / columns rounded up: exact below 2^32 / columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Row(uint position, ulong inverse) => (uint)((position * inverse) >> 32);
 
