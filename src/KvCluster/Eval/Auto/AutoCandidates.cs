@@ -2,7 +2,7 @@ using KvCluster.Compression.Codecs;
 
 namespace KvCluster.CommandLine.Eval.Auto;
 
-/// <summary>What <c>auto</c> chooses from.</summary>
+/// <summary>What <c>auto</c> chooses from: methods whose Blocks depend on nothing but themselves, so that they can be reused.</summary>
 internal static class AutoCandidates
 {
     /// <summary>Alone; those that this build or model does not have are passed over.</summary>
@@ -12,7 +12,7 @@ internal static class AutoCandidates
     ];
 
     /// <summary>What is put behind each Profile of the model.</summary>
-    private static readonly string[] BehindProfiles = ["", "+int8", "+int4", "+int3", "+int2", "+zipcache"];
+    private static readonly string[] BehindProfiles = ["", "+int8", "+int4", "+int3", "+int2", "+zipcache(low=3)", "+gear(bits=2)"];
 
     /// <summary>Those that can be used with a model, the smallest at prompts of 4,096 tokens first.</summary>
     public static IReadOnlyList<KvCodec> Of(EvalModel model)

@@ -87,13 +87,12 @@ internal static class AccuracyPlot
     {
         double x = X(scale, point);
         double y = Y(scale, point);
-        (double labelX, double labelY) = layout.Place(point.Label, x, y);
-        double nearEnd = labelX > x ? labelX - 2 : labelX + (point.Label.Length * 6.1) + 2;
+        (double labelX, double labelY, bool isRight) = layout.Place(point.Label, x, y);
         return new XElement(
             Svg + "g",
             new XAttribute("class", "spec"),
             new XElement(Svg + "title", $"{XmlText.Clean(point.Label)}: {point.BytesPerToken:N0} bytes a token, {100 * point.Accuracy:0.00} %"),
-            Math.Abs(labelY - y - 4) > 6 ? Line(x, y, nearEnd, labelY - 4, "#aaa") : null,
+            Math.Abs(labelY - y - 4) > 6 ? Line(x, y, labelX, labelY - 4, "#aaa") : null,
             new XElement(
                 Svg + "circle",
                 new XAttribute("cx", Number(x)),
@@ -102,7 +101,7 @@ internal static class AccuracyPlot
                 new XAttribute("fill", isOnFront ? "#c33" : "#fff"),
                 new XAttribute("stroke", isOnFront ? "#c33" : "#36c"),
                 new XAttribute("stroke-width", "1.5")),
-            Text(labelX, labelY, point.Label, "start"));
+            Text(labelX, labelY, point.Label, isRight ? "start" : "end"));
     }
 
     private static double X(PlotScale scale, PlotPoint point) => Left + (scale.X(point.BytesPerToken) * (Right - Left));

@@ -3,7 +3,7 @@ namespace KvCluster.CommandLine.Eval.Reports;
 /// <summary>Puts labels beside their points so that they cover neither each other nor a point.</summary>
 internal sealed class LabelLayout(double left, double top, double right, double bottom)
 {
-    private const double LetterWidth = 6.1;
+    private const double LetterWidth = 6.4;
     private const double LineHeight = 12;
     private const double Gap = 8;
     private readonly List<(double X, double Y, double Width, double Height)> _taken = [];
@@ -11,8 +11,8 @@ internal sealed class LabelLayout(double left, double top, double right, double 
     /// <summary>Keeps labels away from a point.</summary>
     public void Occupy(double x, double y) => _taken.Add((x - 5, y - 5, 10, 10));
 
-    /// <summary>Where the label's text begins: its left end and base line. As near to the point as there is room.</summary>
-    public (double X, double Y) Place(string label, double x, double y)
+    /// <summary>The end of the label's text that is towards the point, and its base line. As near to the point as there is room.</summary>
+    public (double X, double Y, bool IsRight) Place(string label, double x, double y)
     {
         double width = label.Length * LetterWidth;
         for (int distance = 0; distance < 60; distance++)
@@ -20,17 +20,19 @@ internal sealed class LabelLayout(double left, double top, double right, double 
             foreach (double offset in (double[])[distance, -distance])
             {
                 double baseLine = y + 4 + (offset * LineHeight / 2);
-                foreach (double start in (double[])[x + Gap, x - Gap - width])
+                if (TryTake(x + Gap, baseLine, width))
                 {
-                    if (TryTake(start, baseLine, width))
-                    {
-                        return (start, baseLine);
-                    }
+                    return (x + Gap, baseLine, true);
+                }
+
+                if (TryTake(x - Gap - width, baseLine, width))
+                {
+                    return (x - Gap, baseLine, false);
                 }
             }
         }
 
-        return (x + Gap, y + 4);
+        return (x + Gap, y + 4, true);
     }
 
     private bool TryTake(double x, double baseLine, double width)
