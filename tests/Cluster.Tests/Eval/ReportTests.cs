@@ -31,7 +31,6 @@ public sealed class ReportTests
         (string Spec, double BytesPerToken, double Accuracy)[] specs =
             [.. Enumerable.Range(1, 30).Select(i => ($"projector(rank={i})+quantiser(bits={i})", 16000.0 / i, 1 - (i % 5 * 0.001)))];
 
-        File.WriteAllText("/tmp/ev/many.html", HtmlReport.Write(Reports.Of(specs)));
         XElement plot = XDocument.Parse(HtmlReport.Write(Reports.Of(specs))).Descendants(Svg + "svg").Single();
 
         Assert.Equal(specs.Length, plot.Descendants(Svg + "circle").Count());

@@ -33,7 +33,8 @@ internal static class AccuracyPlot
             new XElement(Svg + "title", "Mean accuracy against bytes a token"),
             Axes(scale),
             Front(scale, front),
-            points.Select(point => Point(scale, point, front.Contains(point), layout)));
+            // Labels of the front take the best places.
+            points.OrderByDescending(front.Contains).Select(point => Point(scale, point, front.Contains(point), layout)));
     }
 
     private static IEnumerable<XElement> Axes(PlotScale scale)
