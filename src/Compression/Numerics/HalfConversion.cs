@@ -50,6 +50,11 @@ public static unsafe class HalfConversion
         return ((bits << 13) & Vector256.Create(KeptBits)).AsSingle() * ExponentShift;
     }
 
+    /// <summary>8 values, each the low 16 bits of a lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<float> ToSingle(Vector256<int> lanes) =>
+        ((((lanes << 16) >> 16) << 13) & Vector256.Create(KeptBits)).AsSingle() * ExponentShift;
+
     /// <summary>16 values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Load16(Half* source)

@@ -61,33 +61,13 @@ internal sealed unsafe class TokenwiseKeys : TokenwiseTensor
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    protected override void WidenRanges(int head, float* latent, float* inverses, float* lows, float* highs)
+    protected override void FindRanges(float* latent, float* inverses, float* lows, float* highs)
     {
-        float* keys = latent + Shape.KeyOffset(head);
-        for (int token = 0; token < Tokens; token += 2 * Width)
+        new Span<float>(lows, Tokens).Fill(float.MaxValue);
+        new Span<float>(highs, Tokens).Fill(float.MinValue);
+        for (int head = 0; head < HeadCount; head++)
         {
-            var low = Vector256.Load(lows + token);
-            var high = Vector256.Load(highs + token);
-            var secondLow = Vector256.Load(lows + token + Width);
-            var secondHigh = Vector256.Load(highs + token + Width);
-            float* x = keys + token;
-            for (int channel = 0; channel < Size(head); channel++)
-            {
-                var inverse = Vector256.Create(inverses[channel]);
-                Vector256<float> first = Vector256.Load(x) * inverse;
-                Vector256<float> second = Vector256.Load(x + Width) * inverse;
-                low = Vector256.MinNative(low, first);
-                high = Vector256.MaxNative(high, first);
-                secondLow = Vector256.MinNative(secondLow, second);
-                secondHigh = Vector256.MaxNative(secondHigh, second);
-                x += Tokens;
-            }
-
-            low.Store(lows + token);
-            high.Store(highs + token);
-            secondLow.Store(lows + token + Width);
-            secondHigh.Store(highs + token + Width);
+            WidenRanges(head, latent, inverses + ChannelStart(head), lows, highs);
         }
     }
 
@@ -122,6 +102,37 @@ internal sealed unsafe class TokenwiseKeys : TokenwiseTensor
         {
             AffineDecode.ScaleChannel(
                 keys + ((nint)channel * Tokens), count, parameters + start, parameters + Tokens + start, channels[channel]);
+        }
+    }
+
+    /// <summary>Widens each token's range to hold x·inverse of a head's channels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void WidenRanges(int head, float* latent, float* inverses, float* lows, float* highs)
+    {
+        float* keys = latent + Shape.KeyOffset(head);
+        for (int token = 0; token < Tokens; token += 2 * Width)
+        {
+            var low = Vector256.Load(lows + token);
+            var high = Vector256.Load(highs + token);
+            var secondLow = Vector256.Load(lows + token + Width);
+            var secondHigh = Vector256.Load(highs + token + Width);
+            float* x = keys + token;
+            for (int channel = 0; channel < Size(head); channel++)
+            {
+                var inverse = Vector256.Create(inverses[channel]);
+                Vector256<float> first = Vector256.Load(x) * inverse;
+                Vector256<float> second = Vector256.Load(x + Width) * inverse;
+                low = Vector256.MinNative(low, first);
+                high = Vector256.MaxNative(high, first);
+                secondLow = Vector256.MinNative(secondLow, second);
+                secondHigh = Vector256.MaxNative(secondHigh, second);
+                x += Tokens;
+            }
+
+            low.Store(lows + token);
+            high.Store(highs + token);
+            secondLow.Store(lows + token + Width);
+            secondHigh.Store(highs + token + Width);
         }
     }
 }

@@ -61,13 +61,7 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
         float* lows = inverses + ChannelCount;
         float* highs = lows + Tokens;
         EncodeChannels(latent, inverses, payload);
-        new Span<float>(lows, Tokens).Fill(float.MaxValue);
-        new Span<float>(highs, Tokens).Fill(float.MinValue);
-        for (int head = 0; head < HeadCount; head++)
-        {
-            WidenRanges(head, latent, inverses + _channelStarts[head], lows, highs);
-        }
-
+        FindRanges(latent, inverses, lows, highs);
         foreach (TokenSegment segment in Segments)
         {
             TokenParameters.Write(segment, lows, highs, payload);
@@ -102,6 +96,9 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
 
     protected int Size(int head) => _channelStarts[head + 1] - _channelStarts[head];
 
+    /// <summary>Channels of the heads before one.</summary>
+    protected int ChannelStart(int head) => _channelStarts[head];
+
     protected int CodesOffset(int head, int segment) =>
         TokenParameters.SizeBytes + (((_channelStarts[head] * _codeBitsPerChannel) + (Size(head) * _segmentBits[segment])) / 8);
 
@@ -121,8 +118,8 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
     /// <summary>max |x| of each channel of a head.</summary>
     protected abstract void Maxima(int head, float* latent, float* maxima);
 
-    /// <summary>Widens each token's range to hold x·inverse of a head's channels.</summary>
-    protected abstract void WidenRanges(int head, float* latent, float* inverses, float* lows, float* highs);
+    /// <summary>Each token's least and greatest x·inverse, over the channels of all heads.</summary>
+    protected abstract void FindRanges(float* latent, float* inverses, float* lows, float* highs);
 
     /// <summary>Packs the codes of a segment.</summary>
     protected abstract void EncodeCodes(

@@ -65,25 +65,28 @@ internal sealed unsafe class TokenwiseValues : TokenwiseTensor
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    protected override void WidenRanges(int head, float* latent, float* inverses, float* lows, float* highs)
+    protected override void FindRanges(float* latent, float* inverses, float* lows, float* highs)
     {
-        int size = Size(head);
-        float* x = latent + Shape.ValueOffset(head);
         for (int token = 0; token < Tokens; token++)
         {
-            var low = Vector256.Create(lows[token]);
-            var high = Vector256.Create(highs[token]);
-            for (int channel = 0; channel < size; channel += 2 * Width)
+            var low = Vector256.Create(float.MaxValue);
+            var high = Vector256.Create(float.MinValue);
+            for (int head = 0; head < HeadCount; head++)
             {
-                Vector256<float> first = Vector256.Load(x + channel) * Vector256.Load(inverses + channel);
-                Vector256<float> second = Vector256.Load(x + channel + Width) * Vector256.Load(inverses + channel + Width);
-                low = Vector256.MinNative(low, Vector256.MinNative(first, second));
-                high = Vector256.MaxNative(high, Vector256.MaxNative(first, second));
+                int size = Size(head);
+                float* x = latent + Shape.ValueOffset(head) + ((nint)token * size);
+                float* inverse = inverses + ChannelStart(head);
+                for (int channel = 0; channel < size; channel += 2 * Width)
+                {
+                    Vector256<float> first = Vector256.Load(x + channel) * Vector256.Load(inverse + channel);
+                    Vector256<float> second = Vector256.Load(x + channel + Width) * Vector256.Load(inverse + channel + Width);
+                    low = Vector256.MinNative(low, Vector256.MinNative(first, second));
+                    high = Vector256.MaxNative(high, Vector256.MaxNative(first, second));
+                }
             }
 
             lows[token] = LaneFold.Min(low);
             highs[token] = LaneFold.Max(high);
-            x += size;
         }
     }
 
