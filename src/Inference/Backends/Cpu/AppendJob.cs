@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Runtime.Intrinsics.X86;
 using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Cache;
 
@@ -11,9 +11,6 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// </summary>
 internal sealed unsafe class AppendJob : ParallelJob, IDisposable
 {
-    /// <summary>From here on a float rounds to infinity in 16 bits.</summary>
-    private const float HalfLimit = 65520;
-
     private readonly StepPlan _plan;
     private readonly Activations _activations;
     private readonly KvGeometry _geometry;
@@ -59,6 +56,39 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         Append(_plan.Appending[task / _geometry.KvHeadCount], task % _geometry.KvHeadCount, worker);
     }
 
+    /// <summary>One KV head of one segment.</summary>
+    public void Append(int index, int kvHead, int worker)
+    {
+        ref readonly StepSegment segment = ref _plan.Segments[index];
+        int size = _geometry.HeadSize;
+        Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
+        Half* rounded = _rounded[worker].Reserve(KvGeometry.BlockTokenCount * size);
+        float* rotated = _rotated[worker].Reserve(size);
+        fixed (Half* keys = open.Slice(OpenLayers.HeadOffset(_geometry, kvHead), OpenLayers.HeadLength(_geometry)))
+        {
+            Half* columns = keys + segment.FirstColumn;
+            Half* values = keys + ((KvGeometry.BlockTokenCount + segment.FirstColumn) * size);
+            Fetch(columns);
+            for (int token = 0; token < segment.TokenCount; token++)
+            {
+                int row = segment.FirstRow + token;
+                float* key = _activations.QueryKeyValue + ((long)row * _activations.QueryKeyValueStride) + _activations.QueryWidth + (kvHead * size);
+                HeadRotation.Rotate(key, _weights!.KeyNorm, _epsilon, _activations, row, rotated);
+                Round(rotated, rounded + (token * size), index);
+                Round(key + _activations.KvWidth, values + (token * size), index);
+            }
+
+            for (int channel = 0; channel < size; channel++)
+            {
+                Half* column = columns + (channel * KvGeometry.BlockTokenCount);
+                for (int token = 0; token < segment.TokenCount; token++)
+                {
+                    column[token] = rounded[(token * size) + channel];
+                }
+            }
+        }
+    }
+
     public void Dispose()
     {
         foreach (AlignedBuffer<Half> buffer in _rounded)
@@ -72,49 +102,22 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         }
     }
 
-    /// <summary>One KV head of one segment.</summary>
-    public void Append(int index, int kvHead, int worker)
+    private void Round(float* source, Half* destination, int segment)
     {
-        ref readonly StepSegment segment = ref _plan.Segments[index];
-        int size = _geometry.HeadSize;
-        Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
-        Span<Half> keys = open.Slice(OpenLayers.HeadOffset(_geometry, kvHead), OpenLayers.HeadLength(_geometry));
-        Span<Half> values = keys[(KvGeometry.BlockTokenCount * size)..];
-        Half* rounded = _rounded[worker].Reserve(KvGeometry.BlockTokenCount * size);
-        float* rotated = _rotated[worker].Reserve(size);
-        for (int token = 0; token < segment.TokenCount; token++)
+        if (!HalfRounding.TryRound(source, destination, _geometry.HeadSize))
         {
-            int row = segment.FirstRow + token;
-            float* key = _activations.QueryKeyValue + ((long)row * _activations.QueryKeyValueStride) + _activations.QueryWidth + (kvHead * size);
-            HeadRotation.Rotate(key, _weights!.KeyNorm, _epsilon, _activations, row, rotated);
-            Round(rotated, new Span<Half>(rounded + (token * size), size), index);
-            Round(key + _activations.KvWidth, values.Slice((segment.FirstColumn + token) * size, size), index);
-        }
-
-        fixed (Half* columns = keys[segment.FirstColumn..])
-        {
-            for (int channel = 0; channel < size; channel++)
-            {
-                Half* column = columns + (channel * KvGeometry.BlockTokenCount);
-                for (int token = 0; token < segment.TokenCount; token++)
-                {
-                    column[token] = rounded[(token * size) + channel];
-                }
-            }
+            new Span<Half>(destination, _geometry.HeadSize).Clear();
+            Failed[segment] = true;
+            Volatile.Write(ref _failed, 1);
         }
     }
 
-    private void Round(float* source, Span<Half> destination, int segment)
+    /// <summary>The lines of a column are far apart: all are asked for before the first is needed.</summary>
+    private void Fetch(Half* column)
     {
-        var values = new ReadOnlySpan<float>(source, destination.Length);
-        if (RowMath.AllBelow(values, HalfLimit))
+        for (int channel = 0; Sse.IsSupported && channel < _geometry.HeadSize; channel++)
         {
-            TensorPrimitives.ConvertToHalf(values, destination);
-            return;
+            Sse.Prefetch0(column + (channel * KvGeometry.BlockTokenCount));
         }
-
-        destination.Clear();
-        Failed[segment] = true;
-        Volatile.Write(ref _failed, 1);
     }
 }

@@ -7,15 +7,12 @@ internal static unsafe class HeadRotation
     public static void Rotate(float* head, float[]? norm, float epsilon, Activations activations, int row, float* result)
     {
         int half = activations.RotaryHalf;
-        if (norm is null)
-        {
-            new ReadOnlySpan<float>(head, 2 * half).CopyTo(new Span<float>(result, 2 * half));
-        }
-        else
+        if (norm is not null)
         {
             RowMath.RmsNorm(head, norm, epsilon, result);
+            head = result;
         }
 
-        RowMath.Rotate(result, activations.Cos + ((long)row * half), activations.Sin + ((long)row * half), half);
+        RowMath.Rotate(head, activations.Cos + ((long)row * half), activations.Sin + ((long)row * half), half, result);
     }
 }

@@ -50,9 +50,10 @@ internal static unsafe class RowMath
     }
 
     /// <summary>
-    /// Rotary embedding in place (Su et al. 2021): pair i is elements i and i + half. Whole vectors: half is a multiple of eight.
+    /// Rotary embedding (Su et al. 2021): pair i is elements i and i + half. Whole vectors: half is a multiple of eight. The result
+    /// may be in place.
     /// </summary>
-    public static void Rotate(float* x, float* cos, float* sin, int half)
+    public static void Rotate(float* x, float* cos, float* sin, int half, float* result)
     {
         for (int i = 0; i < half; i += 8)
         {
@@ -60,8 +61,8 @@ internal static unsafe class RowMath
             Vector256<float> s = Vector256.Load(sin + i);
             Vector256<float> first = Vector256.Load(x + i);
             Vector256<float> second = Vector256.Load(x + half + i);
-            ((first * c) - (second * s)).Store(x + i);
-            ((second * c) + (first * s)).Store(x + half + i);
+            ((first * c) - (second * s)).Store(result + i);
+            ((second * c) + (first * s)).Store(result + half + i);
         }
     }
 
