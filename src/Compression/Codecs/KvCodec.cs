@@ -46,6 +46,12 @@ public abstract class KvCodec(KvGeometry geometry)
     /// <summary>Whether attention runs on projected channels, so that queries and outputs have other widths than the head size.</summary>
     public virtual bool IsProjected => false;
 
+    /// <summary>
+    /// KV heads that are stored together in a layer, each head in one set. The queries of a set have one width and may be stacked: a call for its first
+    /// head serves them all, and unpacks what is stored once.
+    /// </summary>
+    public virtual IReadOnlyList<IReadOnlyList<int>> HeadSets(int layer) => [.. Enumerable.Range(0, Geometry.KvHeadCount).Select(head => new[] { head })];
+
     /// <summary>Floats of a query as <see cref="Scores"/> reads it.</summary>
     public virtual int QueryWidth(int layer, int kvHead) => Geometry.HeadSize;
 

@@ -37,6 +37,8 @@ internal sealed unsafe class PipelineCodec : KvCodec
 
     public override int MaxPayloadSizeBytes(int layer) => _layers[layer].SizeBytes;
 
+    public override IReadOnlyList<IReadOnlyList<int>> HeadSets(int layer) => _layers[layer].Projection?.HeadSets ?? base.HeadSets(layer);
+
     public override int QueryWidth(int layer, int kvHead) => _layers[layer].Projection?.QueryWidth(kvHead) ?? Geometry.HeadSize;
 
     public override int OutputWidth(int layer, int kvHead) => _layers[layer].Projection?.OutputWidth(kvHead) ?? Geometry.HeadSize;

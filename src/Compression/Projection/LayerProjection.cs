@@ -44,10 +44,14 @@ internal sealed unsafe class LayerProjection
             throw new ArgumentException($"The groups hold {seen.Count} of {geometry.KvHeadCount} KV heads.", nameof(profile));
         }
 
+        HeadSets = [.. profile.Groups.Select(group => group.KvHeads)];
         Shape = new LatentShape([.. profile.Groups.Select(group => (group.KeyRank, group.ValueRank))]);
     }
 
     public LatentShape Shape { get; }
+
+    /// <summary>KV heads by latent head.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> HeadSets { get; }
 
     /// <summary>The latent head of a KV head.</summary>
     public int GroupOf(int kvHead) => _groupOf[kvHead];

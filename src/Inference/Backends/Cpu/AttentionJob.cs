@@ -5,8 +5,8 @@ using KvCluster.Compression.Codecs;
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>
-/// Attention of the new tokens: to all earlier Blocks in encoded form, to their own Block in 16 bits. A task is one KV head and
-/// one tile of queries (all query heads of the group); the context is never split, so results do not depend on threads.
+/// Attention of the new tokens: to all earlier Blocks in encoded form, to their own Block in 16 bits. A task is one or more KV heads and
+/// one tile of tokens (all their query heads); the context is never split, so results do not depend on threads.
 /// </summary>
 internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
 {
@@ -15,6 +15,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     private readonly KvCodec _codec;
     private readonly RawCodec _openCodec;
     private readonly AppendJob _append;
+    private readonly HeadTasks _heads;
     private readonly int _group;
     private readonly float _epsilon;
     private readonly float _queryScale;
@@ -22,9 +23,11 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     private CpuLayerWeights? _weights;
     private int _layer;
 
-    public AttentionJob(StepPlan plan, Activations activations, CpuModelRunner runner, RawCodec openCodec, AppendJob append, int workerCount)
+    public AttentionJob(
+        StepPlan plan, Activations activations, CpuModelRunner runner, RawCodec openCodec, AppendJob append, HeadTasks heads, int workerCount)
     {
         _append = append;
+        _heads = heads;
         _plan = plan;
         _activations = activations;
         _codec = runner.Codec;
@@ -41,36 +44,50 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     {
         _layer = layer;
         _weights = weights;
-        pool.Run(this, _plan.Tiles.Length * Geometry.KvHeadCount);
+        pool.Run(this, _plan.Tiles.Length * _heads.OfLayer(layer).Length);
     }
 
     public override void Execute(int task, int worker)
     {
-        AttentionTile tile = _plan.Tiles[task / Geometry.KvHeadCount];
-        int kvHead = task % Geometry.KvHeadCount;
+        int[][] tasks = _heads.OfLayer(_layer);
+        AttentionTile tile = _plan.Tiles[task / tasks.Length];
+        int[] kvHeads = tasks[task % tasks.Length];
         ref readonly StepSegment segment = ref _plan.Segments[tile.Segment];
-        if (segment.AppendsInAttention)
+        AttentionScratch scratch = _scratch[worker];
+        int queryCount = tile.TokenCount * _group;
+        scratch.Begin(kvHeads.Length * queryCount, Geometry.HeadSize);
+        for (int i = 0; i < kvHeads.Length; i++)
         {
-            _append.Append(tile.Segment, kvHead, worker);
+            if (segment.AppendsInAttention)
+            {
+                _append.Append(tile.Segment, kvHeads[i], worker);
+            }
+
+            LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHeads[i], scratch.QueryPointer + (i * queryCount * Geometry.HeadSize));
         }
 
-        AttentionScratch scratch = _scratch[worker];
-        scratch.Begin(tile.TokenCount * _group, Geometry.HeadSize);
-        LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
         int encodedCount = Math.Min(segment.BlockIndex, segment.Cache.FirstDeferredBlock);
         if (_codec.IsProjected && encodedCount > 0)
         {
-            AttendProjected(segment, encodedCount, kvHead, scratch);
+            AttendProjected(segment, encodedCount, kvHeads, scratch);
         }
         else
         {
-            AttendBlocks(_codec, segment, 0, encodedCount, kvHead, scratch, scratch.Queries, scratch.Output);
+            // Stored head by head, so a task has one.
+            AttendBlocks(_codec, segment, 0, encodedCount, kvHeads[0], scratch, 0, scratch.QueryCount);
         }
 
-        AttendBlocks(_openCodec, segment, encodedCount, segment.BlockIndex, kvHead, scratch, scratch.Queries, scratch.Output);
+        for (int i = 0; i < kvHeads.Length; i++)
+        {
+            AttendBlocks(_openCodec, segment, encodedCount, segment.BlockIndex, kvHeads[i], scratch, i * queryCount, queryCount);
+            AttendOwnBlock(segment, tile, kvHeads[i], scratch, i * queryCount, queryCount);
+        }
 
-        AttendOwnBlock(segment, tile, kvHead, scratch);
-        StoreOutput(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHead, scratch);
+        scratch.Normalise();
+        for (int i = 0; i < kvHeads.Length; i++)
+        {
+            StoreOutput(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHeads[i], scratch.Output[(i * queryCount * Geometry.HeadSize)..]);
+        }
     }
 
     public void Dispose()
@@ -81,10 +98,9 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         }
     }
 
-    private void LoadQueries(int firstRow, int tokenCount, int kvHead, AttentionScratch scratch)
+    private void LoadQueries(int firstRow, int tokenCount, int kvHead, float* query)
     {
         int size = Geometry.HeadSize;
-        float* query = scratch.QueryPointer;
         for (int row = firstRow; row < firstRow + tokenCount; row++)
         {
             float* heads = _activations.QueryKeyValue + ((long)row * _activations.QueryKeyValueStride) + (kvHead * _group * size);
@@ -97,49 +113,72 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         }
     }
 
+    /// <summary>Some queries attend to Blocks of one head in the model's own channels.</summary>
     private void AttendBlocks(
-        KvCodec codec, in StepSegment segment, int first, int end, int kvHead, AttentionScratch scratch, ReadOnlySpan<float> queries, Span<float> output)
+        KvCodec codec, in StepSegment segment, int firstBlock, int endBlock, int kvHead, AttentionScratch scratch, int firstQuery, int queryCount)
     {
-        for (int i = first; i < end; i++)
+        int size = Geometry.HeadSize;
+        ReadOnlySpan<float> queries = scratch.Queries.Slice(firstQuery * size, queryCount * size);
+        Span<float> scores = scratch.Scores.Slice(firstQuery * KvGeometry.BlockTokenCount, queryCount * KvGeometry.BlockTokenCount);
+        Span<float> output = scratch.Output.Slice(firstQuery * size, queryCount * size);
+        for (int i = firstBlock; i < endBlock; i++)
         {
             ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
-            codec.Scores(_layer, kvHead, payload, queries, scratch.QueryCount, scratch.Scores);
-            scratch.UpdateSoftmax(output);
-            codec.AddValues(_layer, kvHead, payload, scratch.Scores, scratch.QueryCount, output);
+            codec.Scores(_layer, kvHead, payload, queries, queryCount, scores);
+            scratch.UpdateSoftmax(firstQuery, output, size);
+            codec.AddValues(_layer, kvHead, payload, scores, queryCount, output);
         }
     }
 
     /// <summary>Queries are projected once, and what all encoded Blocks gave is mapped back once, before those in 16 bits add to it.</summary>
-    private void AttendProjected(in StepSegment segment, int encodedCount, int kvHead, AttentionScratch scratch)
+    private void AttendProjected(in StepSegment segment, int encodedCount, int[] kvHeads, AttentionScratch scratch)
     {
-        scratch.BeginProjected(_codec.QueryWidth(_layer, kvHead), _codec.OutputWidth(_layer, kvHead));
-        _codec.ProjectQueries(_layer, kvHead, scratch.Queries, scratch.QueryCount, scratch.Projected);
-        AttendBlocks(_codec, segment, 0, encodedCount, kvHead, scratch, scratch.Projected, scratch.Gathered);
-        _codec.ExpandOutput(_layer, kvHead, scratch.Gathered, scratch.QueryCount, scratch.Output);
+        int queryWidth = _codec.QueryWidth(_layer, kvHeads[0]);
+        int outputWidth = _codec.OutputWidth(_layer, kvHeads[0]);
+        int count = scratch.QueryCount / kvHeads.Length;
+        int length = count * Geometry.HeadSize;
+        scratch.BeginProjected(queryWidth, outputWidth);
+        for (int i = 0; i < kvHeads.Length; i++)
+        {
+            _codec.ProjectQueries(_layer, kvHeads[i], scratch.Queries.Slice(i * length, length), count, scratch.Projected[(i * count * queryWidth)..]);
+        }
+
+        for (int i = 0; i < encodedCount; i++)
+        {
+            ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
+            _codec.Scores(_layer, kvHeads[0], payload, scratch.Projected, scratch.QueryCount, scratch.Scores);
+            scratch.UpdateSoftmax(0, scratch.Gathered, outputWidth);
+            _codec.AddValues(_layer, kvHeads[0], payload, scratch.Scores, scratch.QueryCount, scratch.Gathered);
+        }
+
+        for (int i = 0; i < kvHeads.Length; i++)
+        {
+            _codec.ExpandOutput(_layer, kvHeads[i], scratch.Gathered[(i * count * outputWidth)..], count, scratch.Output.Slice(i * length, length));
+        }
     }
 
-    private void AttendOwnBlock(in StepSegment segment, AttentionTile tile, int kvHead, AttentionScratch scratch)
+    private void AttendOwnBlock(in StepSegment segment, AttentionTile tile, int kvHead, AttentionScratch scratch, int firstQuery, int queryCount)
     {
+        int size = Geometry.HeadSize;
         Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
         ReadOnlySpan<byte> payload = MemoryMarshal.AsBytes(open);
         int tokenCount = segment.FirstColumn + tile.FirstToken + tile.TokenCount;
-        _openCodec.OpenScores(kvHead, payload, tokenCount, scratch.Queries, scratch.QueryCount, scratch.Scores);
-        Span<float> scores = scratch.Scores;
-        for (int query = 0; query < scratch.QueryCount; query++)
+        Span<float> scores = scratch.Scores.Slice(firstQuery * KvGeometry.BlockTokenCount, queryCount * KvGeometry.BlockTokenCount);
+        Span<float> output = scratch.Output.Slice(firstQuery * size, queryCount * size);
+        _openCodec.OpenScores(kvHead, payload, tokenCount, scratch.Queries.Slice(firstQuery * size, queryCount * size), queryCount, scores);
+        for (int query = 0; query < queryCount; query++)
         {
             int visibleCount = segment.FirstColumn + tile.FirstToken + (query / _group) + 1;
             scores.Slice((query * KvGeometry.BlockTokenCount) + visibleCount, KvGeometry.BlockTokenCount - visibleCount).Fill(float.NegativeInfinity);
         }
 
-        scratch.UpdateSoftmax(scratch.Output);
-        _openCodec.AddOpenValues(kvHead, payload, tokenCount, scratch.Scores, scratch.QueryCount, scratch.Output);
+        scratch.UpdateSoftmax(firstQuery, output, size);
+        _openCodec.AddOpenValues(kvHead, payload, tokenCount, scores, queryCount, output);
     }
 
-    private void StoreOutput(int firstRow, int tokenCount, int kvHead, AttentionScratch scratch)
+    private void StoreOutput(int firstRow, int tokenCount, int kvHead, ReadOnlySpan<float> output)
     {
         int width = _group * Geometry.HeadSize;
-        scratch.Normalise();
-        ReadOnlySpan<float> output = scratch.Output;
         for (int token = 0; token < tokenCount; token++)
         {
             float* row = _activations.Attended + ((long)(firstRow + token) * _activations.QueryWidth) + (kvHead * width);

@@ -60,16 +60,19 @@ internal sealed unsafe class AttentionScratch : IDisposable
     }
 
     /// <summary>Scores of a Block become weights, and what was gathered so far is scaled to go with them.</summary>
-    /// <param name="gathered">[queries][width]: <see cref="Output"/> or <see cref="Gathered"/>.</param>
-    public void UpdateSoftmax(Span<float> gathered)
+    /// <param name="firstQuery">First of the queries that attended to the Block.</param>
+    /// <param name="gathered">[those queries][width]: part of <see cref="Output"/> or <see cref="Gathered"/>.</param>
+    /// <param name="width">Floats of a row.</param>
+    public void UpdateSoftmax(int firstQuery, Span<float> gathered, int width)
     {
-        int width = gathered.Length / QueryCount;
+        int count = gathered.Length / width;
         fixed (float* rows = gathered)
         {
-            for (int query = 0; query < QueryCount; query++)
+            for (int i = 0; i < count; i++)
             {
+                int query = firstQuery + i;
                 OnlineSoftmax.Update(
-                    _scores.Pointer + (query * KvGeometry.BlockTokenCount), ref _maxima.Pointer[query], ref _sums.Pointer[query], rows + (query * width), width);
+                    _scores.Pointer + (query * KvGeometry.BlockTokenCount), ref _maxima.Pointer[query], ref _sums.Pointer[query], rows + (i * width), width);
             }
         }
     }

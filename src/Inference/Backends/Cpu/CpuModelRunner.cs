@@ -37,6 +37,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         TensorView embedding = source.Tensors.GetTensor(CpuModelWeights.EmbeddingName).Expect(Config.VocabularySize, Config.HiddenSize);
         float[] frequencies = RopeFrequencies.Compute(Config);
         _weights = CpuModelWeights.Acquire(source, pool);
+        Heads = new HeadTasks(codec, pool.WorkerCount);
         _plan = new StepPlan(this);
         _activations = new Activations(Config, Geometry);
         _multiply = new MatrixMultiply(pool);
@@ -55,7 +56,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         }
 
         _seal = new SealJob(_plan, _activations, encoder, probes, saliency);
-        _attention = new AttentionJob(_plan, _activations, this, openCodec, _append, pool.WorkerCount);
+        _attention = new AttentionJob(_plan, _activations, this, openCodec, _append, Heads, pool.WorkerCount);
         _gate = new GateJob(_plan, _activations);
         _finiteness = new FinitenessJob(Config.VocabularySize);
     }
@@ -67,6 +68,9 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     public KvGeometry Geometry { get; }
 
     public ulong ModelFingerprint { get; }
+
+    /// <summary>How attention is cut into tasks.</summary>
+    internal HeadTasks Heads { get; }
 
     /// <summary>Null outside of calibration.</summary>
     internal ILayerObserver? Observer { get; set; }

@@ -186,7 +186,7 @@ internal sealed class StepPlan
     private void AddTiles()
     {
         int group = _runner.Config.HeadCount / _runner.Config.KvHeadCount;
-        int tokensPerTile = Math.Max(1, TileQueryCount / group);
+        int tokensPerTile = Math.Max(1, TileQueryCount / (group * _runner.Heads.MaxHeadCount));
         for (int i = 0; i < _segments.Count; i++)
         {
             for (int token = 0; token < _segments[i].TokenCount; token += tokensPerTile)
