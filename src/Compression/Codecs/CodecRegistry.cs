@@ -98,7 +98,7 @@ public static class CodecRegistry
         LayerProjection? projection = plan.Projector is null ? null : new LayerProjection(geometry, profile!);
         LatentShape shape = projection?.Shape ?? LatentShape.Plain(geometry);
         LayerQuantiser quantiser = plan.Quantiser.Method.Quantiser!(Context(plan.Quantiser));
-        LayerResidual? residual = plan.Residual?.Method.Residual!(Context(plan.Residual));
+        LayerResidual? residual = plan.Residual?.Method.Residual!(Context(plan.Residual) with { Backbone = quantiser });
         return new PipelineLayer(projection, quantiser, residual);
 
         StageContext Context(PlannedStage stage) => new(stage.Parameters, layer, shape, profile) { Path = path };

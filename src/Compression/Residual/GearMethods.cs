@@ -15,11 +15,15 @@ internal static class GearMethods
 
     private const int DefaultRank = 2;
     private const int DefaultRankAlone = 12;
-    private const double DefaultSparsity = 0.05;
+
+    /// <summary>The paper's, over 4 bits; coarser backbones lose more in the elements that are left.</summary>
+    private const double DefaultSparsity = 0.02;
+    private const double DefaultCoarseSparsity = 0.05;
+    private const double CoarseBits = 3.5;
     private const double DefaultKeyShare = 0.8;
 
     /// <summary><c>gear</c>: L and S.</summary>
-    public static LayerResidual Gear(StageContext context) => Make(context, DefaultRank, Sparsity(context.Parameters));
+    public static LayerResidual Gear(StageContext context) => Make(context, DefaultRank, Sparsity(context));
 
     /// <summary><c>gear-l</c>: L alone.</summary>
     public static LayerResidual GearL(StageContext context) => Make(context, DefaultRankAlone, 0);
@@ -27,10 +31,12 @@ internal static class GearMethods
     /// <summary>The paper's backbones: KCVT with 4 bits, KIVI with 2.</summary>
     public static string Backbone(StageParameters parameters) => parameters.OneOf(Bits, 4, 4, 2) == 4 ? "kcvt4" : "kivi2(group=64)";
 
-    private static double Sparsity(StageParameters parameters)
+    private static double Sparsity(StageContext context)
     {
-        double sparsity = parameters.Number(Sparse, DefaultSparsity, 0, 1);
-        return sparsity < 1 ? sparsity : throw parameters.Fail("'sparse' is a share of all elements, below 1.");
+        double backboneBits = 8.0 * context.Backbone!.SizeBytes / context.Shape.Length;
+        double usual = backboneBits < CoarseBits ? DefaultCoarseSparsity : DefaultSparsity;
+        double sparsity = context.Parameters.Number(Sparse, usual, 0, 1);
+        return sparsity < 1 ? sparsity : throw context.Parameters.Fail("'sparse' is a share of all elements, below 1.");
     }
 
     private static GearResidual Make(StageContext context, int defaultRank, double sparsity)

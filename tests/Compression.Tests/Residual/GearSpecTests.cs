@@ -44,5 +44,20 @@ public sealed class GearSpecTests
     public void Size_PromptOf4096Tokens_HoldsTheRatio(string spec, double ratio) =>
         Assert.InRange(EncodedSize.ForPrompt(CodecRegistry.Create(spec, Demo), 4096).Ratio, ratio, 16);
 
+    [Theory]
+    [InlineData("gear", 40768)]
+    [InlineData("gear(bits=2)", 30016)]
+    [InlineData("gear-l", 48256)]
+    [InlineData("gear-l(bits=2)", 33664)]
+    public void Size_DemoGeometry_IsTheDocuments(string spec, int slabSizeBytes) => Assert.Equal(slabSizeBytes - Slab.HeaderSizeBytes, Size(spec));
+
+    [Fact]
+    public void Create_CoarseBackbone_HasMoreOutliers()
+    {
+        Assert.Equal(Size("kivi2+gear(sparse=0.05)"), Size("kivi2+gear"));
+        Assert.Equal(Size("kivi4+gear(sparse=0.02)"), Size("kivi4+gear"));
+        Assert.Equal(Size("int4+gear(sparse=0.02,rank=2,keys=0.8)"), Size("int4+gear"));
+    }
+
     private static int Size(string spec) => CodecRegistry.Create(spec, Demo).MaxPayloadSizeBytes(0);
 }
