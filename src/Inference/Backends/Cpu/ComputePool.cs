@@ -11,7 +11,8 @@ internal sealed class ComputePool : IDisposable
     /// <summary>Loops that are helped with at a time; further callers run theirs alone.</summary>
     private const int RegionCount = 4;
 
-    private static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
+    /// <summary>On few cores a helper that spins is in the way of the threads that carry tokens.</summary>
+    private static readonly long SpinTicks = Stopwatch.Frequency / (Environment.ProcessorCount <= 4 ? 50_000 : 20_000);
 
     private readonly ComputeRegion[] _regions;
     private readonly Thread[] _helpers;
@@ -35,11 +36,8 @@ internal sealed class ComputePool : IDisposable
         }
     }
 
-    /// <summary>
-    /// The cores that the process may use. Of many, an eighth is left to the threads that carry tokens: who takes a core from a
-    /// worker makes all the others wait for it.
-    /// </summary>
-    public static ComputePool Shared { get; } = new(Environment.ProcessorCount - (Environment.ProcessorCount / 8));
+    /// <summary>All cores that the process may use.</summary>
+    public static ComputePool Shared { get; } = new(Environment.ProcessorCount);
 
     public int WorkerCount { get; }
 
