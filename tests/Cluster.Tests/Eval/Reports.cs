@@ -31,7 +31,7 @@ internal static class Reports
                 Chosen = "int4",
                 ReferenceRatio = 3.81,
                 AccuracyKept = 0.99,
-                Trials = [new AutoTrial("int4", 3.81, 0.001, AutoVerdict.Chosen) { SampleKept = 1, AccuracyKept = 0.99 }],
+                Trials = [new AutoTrial("int4", 3.81, AutoVerdict.Chosen) { KlDivergence = 0.001, SampleKept = 1, AccuracyKept = 0.99 }],
             },
         ],
     };

@@ -3,8 +3,8 @@ using KvCluster.Compression.Codecs;
 namespace KvCluster.CommandLine.Eval.Auto;
 
 /// <summary>
-/// Finds the smallest codec that keeps a share of raw's mean accuracy on a data file. Candidates are tried from the smallest up; those that another
-/// one dominates in bytes and distance from <c>raw</c> are passed over; growing samples of the rows refuse the hopeless, all rows decide.
+/// Finds the smallest codec that keeps a share of raw's mean accuracy on a data file. Candidates are tried from the smallest up; those that lie no
+/// nearer to <c>raw</c> than a smaller one are passed over; growing samples of the rows refuse the hopeless, all rows decide.
 /// </summary>
 /// <param name="rows">The data file.</param>
 /// <param name="rawOutcomes">What <c>raw</c> made of each row.</param>
@@ -28,16 +28,22 @@ internal sealed class AutoSearch(
     /// <param name="candidates">Smallest first; <c>raw</c>, which always holds the bound, is among them.</param>
     public async Task<AutoChoice> RunAsync(AutoSpec asked, IReadOnlyList<KvCodec> candidates)
     {
-        Candidate[] all = [.. candidates.Select(codec => new Candidate(codec, AutoCandidates.Size(codec), distance(codec)))];
         List<AutoTrial> trials = [];
         AutoTrial? chosen = null;
-        foreach (Candidate candidate in all)
+        double nearest = double.PositiveInfinity;
+        foreach (KvCodec codec in candidates)
         {
-            AutoTrial trial = candidate.Trial();
+            var trial = new AutoTrial(codec.Spec, EncodedSize.ForPrompt(codec, SpecResult.ReferencePromptTokens).Ratio, AutoVerdict.NotNeeded);
             if (chosen is null)
             {
-                trial = all.Any(candidate.IsDominatedBy) ? trial with { Verdict = AutoVerdict.Dominated } : await TryAsync(asked.AccuracyBound, candidate.Codec, trial);
-                chosen = trial.Verdict is AutoVerdict.Chosen ? trial : null;
+                double divergence = distance(codec);
+                trial = trial with { KlDivergence = divergence, Verdict = AutoVerdict.Dominated };
+                if (divergence < nearest)
+                {
+                    nearest = divergence;
+                    trial = await TryAsync(asked.AccuracyBound, codec, trial);
+                    chosen = trial.Verdict is AutoVerdict.Chosen ? trial : null;
+                }
             }
 
             trials.Add(trial);
@@ -100,13 +106,4 @@ internal sealed class AutoSearch(
 
     private static double Kept(IReadOnlyList<RowOutcome> outcomes, IReadOnlyList<RowOutcome> raw) =>
         SpecSummary.Kept(SpecSummary.MeanAccuracy(outcomes), SpecSummary.MeanAccuracy(raw)) ?? 1;
-
-    private sealed record Candidate(KvCodec Codec, long SizeBytes, double Distance)
-    {
-        public bool IsDominatedBy(Candidate other) =>
-            other.SizeBytes <= SizeBytes && other.Distance <= Distance && (other.SizeBytes < SizeBytes || other.Distance < Distance);
-
-        public AutoTrial Trial() => new(
-            Codec.Spec, EncodedSize.ForPrompt(Codec, SpecResult.ReferencePromptTokens).Ratio, Distance, AutoVerdict.NotNeeded);
-    }
 }

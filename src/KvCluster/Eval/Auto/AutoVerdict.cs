@@ -6,7 +6,7 @@ internal enum AutoVerdict
     /// <summary>A smaller one was chosen before it was its turn.</summary>
     NotNeeded,
 
-    /// <summary>Another candidate is no larger and lies no farther from <c>raw</c>.</summary>
+    /// <summary>A smaller one lies as near to <c>raw</c>, and did not hold the bound.</summary>
     Dominated,
 
     /// <summary>Lost too much on a sample of the rows.</summary>
