@@ -38,7 +38,7 @@ internal sealed class AutoSearch(
             {
                 double divergence = distance(codec);
                 trial = trial with { KlDivergence = divergence, Verdict = AutoVerdict.Dominated };
-                if (divergence < nearest)
+                if (divergence < nearest || codec is RawCodec)
                 {
                     nearest = divergence;
                     trial = await TryAsync(asked.AccuracyBound, codec, trial);
