@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Calibration;
 using KvCluster.Compression.Codecs;
@@ -94,16 +96,13 @@ internal sealed unsafe class LayerProjection
         {
             for (int i = 0; i < queryCount; i++)
             {
-                float bias = projected[((nint)i * group.QueryWidth) + group.KeyRank];
-                for (int t = 0; t < Tokens; t++)
-                {
-                    scores[((nint)i * Tokens) + t] += bias;
-                }
+                var row = new Span<float>(scores + ((nint)i * Tokens), Tokens);
+                TensorPrimitives.Add(row, projected[((nint)i * group.QueryWidth) + group.KeyRank], row);
             }
         }
     }
 
-    /// <summary>Gathers the sum of weights, by which the mean of V will be multiplied.</summary>
+    /// <summary>Gathers the sum of weights (in 16 lanes, then lane by lane: the same on every instruction set), by which the mean of V will be multiplied.</summary>
     public void AddMeanWeights(int kvHead, float* weights, int queryCount, float* gathered)
     {
         GroupMaps group = _groups[_groupOf[kvHead]];
@@ -111,14 +110,16 @@ internal sealed unsafe class LayerProjection
         {
             for (int i = 0; i < queryCount; i++)
             {
-                float sum = 0;
-                for (int t = 0; t < Tokens; t++)
-                {
-                    sum += weights[((nint)i * Tokens) + t];
-                }
-
-                gathered[((nint)i * group.OutputWidth) + group.ValueRank] += sum;
+                gathered[((nint)i * group.OutputWidth) + group.ValueRank] += Sum(weights + ((nint)i * Tokens));
             }
         }
+    }
+
+    private static float Sum(float* weights)
+    {
+        Vector512<float> lanes = Vector512.Load(weights) + Vector512.Load(weights + 16) + Vector512.Load(weights + 32) + Vector512.Load(weights + 48);
+        Vector256<float> eight = lanes.GetLower() + lanes.GetUpper();
+        Vector128<float> four = eight.GetLower() + eight.GetUpper();
+        return four[0] + four[1] + (four[2] + four[3]);
     }
 }

@@ -7,8 +7,12 @@ namespace KvCluster.CommandLine.Calibrate;
 /// <summary>The report of a calibration on the terminal: one row a layer.</summary>
 internal static class CalibrationTable
 {
+    private const int LeastWidth = 160;
+
     public static void Write(IAnsiConsole console, CalibrationResult result)
     {
+        // A file or pipe has no width, and 80 columns would break every cell.
+        console.Profile.Width = Math.Max(console.Profile.Width, LeastWidth);
         console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Profile.Spec}: {result.TokenCount:N0} tokens observed"));
         if (result.SearchNote.Length > 0)
         {

@@ -13,6 +13,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("serve")]
     [InlineData("generate")]
     [InlineData("eval")]
+    [InlineData("calibrate")]
     [InlineData("inspect")]
     [InlineData("bench load")]
     public async Task Help_EveryVerb_HasExamples(string verb)
