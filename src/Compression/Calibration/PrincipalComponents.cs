@@ -17,7 +17,7 @@ internal sealed record PrincipalComponents(SymmetricEigen Eigen, float[] Mean)
     public SideBasis Leading(int rank, float[] steps, byte[] bits) => new()
     {
         Rank = rank,
-        Map = Bases.Round(Eigen.Leading(rank)),
+        Map = bits.Length > 0 ? Bases.Coarse(Eigen.Leading(rank)) : Bases.Round(Eigen.Leading(rank)),
         Mean = Mean,
         Steps = steps,
         Bits = bits,

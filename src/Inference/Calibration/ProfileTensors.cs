@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Calibration;
@@ -50,6 +51,11 @@ internal sealed class ProfileTensors(SafetensorsFile file, KvGeometry geometry)
 
     private Half[] ReadMap(string name, int channels, bool required)
     {
+        if (file.TryGetBytes(name, "I8", out ReadOnlySpan<byte> codes, out ImmutableArray<long> shape))
+        {
+            return ReadCoarse(name, channels, codes, shape);
+        }
+
         if (!TryGet(name, required, out TensorView? tensor))
         {
             return [];
@@ -59,6 +65,14 @@ internal sealed class ProfileTensors(SafetensorsFile file, KvGeometry geometry)
         Half[] map = MemoryMarshal.Cast<byte, Half>(tensor.Bytes).ToArray();
         Require(Array.TrueForAll(map, Half.IsFinite), name, "has elements that are not finite");
         return map;
+    }
+
+    private Half[] ReadCoarse(string name, int channels, ReadOnlySpan<byte> codes, ImmutableArray<long> shape)
+    {
+        Require(shape.Length == 2 && shape[0] == channels, name, $"must be I8 with {channels} rows");
+        float[] units = Read(name + ".units", required: true);
+        Require(units.Length == shape[1] && Array.TrueForAll(units, unit => unit is > 0 and <= 128), name + ".units", "must be a unit for each column");
+        return CoarseMap.Unpack(MemoryMarshal.Cast<byte, sbyte>(codes), units);
     }
 
     private float[] Read(string name, bool required)

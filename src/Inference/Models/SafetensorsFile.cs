@@ -94,6 +94,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return true;
     }
 
+    /// <summary>The bytes of a tensor of any type, with its shape; false when there is none of that name and type.</summary>
+    internal bool TryGetBytes(string name, string typeName, out ReadOnlySpan<byte> bytes, out ImmutableArray<long> shape)
+    {
+        bool found = _entries.TryGetValue(name, out TensorEntry? entry) && entry.TypeName == typeName;
+        bytes = found ? new ReadOnlySpan<byte>(Base + entry!.Offset, checked((int)entry.ByteCount)) : default;
+        shape = found ? entry!.Shape : [];
+        return found;
+    }
+
     public void Dispose()
     {
         if (_base != null)
