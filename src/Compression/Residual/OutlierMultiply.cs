@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using KvCluster.Compression.Quantization;
 
@@ -15,9 +14,8 @@ namespace KvCluster.Compression.Residual;
 /// </remarks>
 internal static unsafe class OutlierMultiply
 {
-    private const int ChainCount = 4;
+    private const int ChainCount = OutlierChains.Count;
     private const int Lanes = 8;
-    private static readonly float[] Codes = MakeCodes();
 
     public static void Add(ResidualMatrix matrix, byte* payload, float* x, int xStride, int count, float* y, int yStride)
     {
@@ -47,48 +45,10 @@ internal static unsafe class OutlierMultiply
         {
             ScaleOne(x + ((nint)done * xStride), rows, scale, scaled);
             new Span<float>(chains, ChainCount * columns).Clear();
-            AddOne(matrix, payload, scaled, chains);
+            OutlierChains.Add(matrix, payload, scaled, chains);
             Fold(chains, columns, y + ((nint)done * yStride));
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddOne(ResidualMatrix matrix, byte* payload, float* scaled, float* chains)
-    {
-        byte* gaps = payload + matrix.GapStart;
-        byte* stored = payload + matrix.CodeStart;
-        int slots = matrix.SlotCount;
-        uint columns = (uint)matrix.ColumnCount;
-        ulong inverse = (uint.MaxValue / columns) + 1;
-        ref float codes = ref MemoryMarshal.GetArrayDataReference(Codes);
-        float* chain1 = chains + columns;
-        float* chain2 = chain1 + columns;
-        float* chain3 = chain2 + columns;
-        uint position = 0;
-        for (int s = 0; s < slots; s += ChainCount)
-        {
-            position += gaps[s];
-            uint row = Row(position, inverse);
-            float* element = chains + (position - (row * columns));
-            *element = MathF.FusedMultiplyAdd(scaled[row], Unsafe.Add(ref codes, stored[s]), *element);
-            position += gaps[s + 1];
-            row = Row(position, inverse);
-            element = chain1 + (position - (row * columns));
-            *element = MathF.FusedMultiplyAdd(scaled[row], Unsafe.Add(ref codes, stored[s + 1]), *element);
-            position += gaps[s + 2];
-            row = Row(position, inverse);
-            element = chain2 + (position - (row * columns));
-            *element = MathF.FusedMultiplyAdd(scaled[row], Unsafe.Add(ref codes, stored[s + 2]), *element);
-            position += gaps[s + 3];
-            row = Row(position, inverse);
-            element = chain3 + (position - (row * columns));
-            *element = MathF.FusedMultiplyAdd(scaled[row], Unsafe.Add(ref codes, stored[s + 3]), *element);
-        }
-    }
-
-    /// <summary>position / columns, when <paramref name="inverse"/> is 2^32 / columns rounded up: exact below 2^32 / columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Row(uint position, ulong inverse) => (uint)((position * inverse) >> 32);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddEight(int* rowOf, int* chainOf, float* codes, int slots, float* scaled, float* chains)
@@ -172,16 +132,5 @@ internal static unsafe class OutlierMultiply
         Vector256<float> even = Vector256.Load(chain) + Vector256.Load(chain + (2 * stride));
         Vector256<float> odd = Vector256.Load(chain + stride) + Vector256.Load(chain + (3 * stride));
         return even + odd;
-    }
-
-    private static float[] MakeCodes()
-    {
-        float[] codes = new float[byte.MaxValue + 1];
-        for (int i = 0; i < codes.Length; i++)
-        {
-            codes[i] = (sbyte)i;
-        }
-
-        return codes;
     }
 }
