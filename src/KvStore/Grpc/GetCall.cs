@@ -27,8 +27,12 @@ internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, 
                     case ReadStepKind.Aborted:
                         await SendStatusAsync(step.Cursor!, step.LayerCount, SlabStatus.Aborted, output, cancellationToken);
                         break;
+                    case ReadStepKind.Lost:
+                        Log.StoredBlockLost(logger, step.Cursor!.BlockId, requestId);
+                        await SendStatusAsync(step.Cursor, step.LayerCount, SlabStatus.Corrupt, output, cancellationToken);
+                        break;
                     default:
-                        if (!await WaitAsync(step.Wake!, cancellationToken))
+                        if (!await WaitAsync(step, cancellationToken))
                         {
                             await SendMissingAsync(session, output, cancellationToken);
                             return;
@@ -69,8 +73,14 @@ internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, 
     }
 
     /// <summary>False when the wait is over.</summary>
-    private async Task<bool> WaitAsync(Task wake, CancellationToken cancellationToken)
+    private async Task<bool> WaitAsync(ReadStep step, CancellationToken cancellationToken)
     {
+        if (step.IsFetching)
+        {
+            await step.Wake!.WaitAsync(cancellationToken);
+            return true;
+        }
+
         TimeSpan remaining = wait - time.GetElapsedTime(_lastProgress);
         if (remaining <= TimeSpan.Zero)
         {
@@ -79,7 +89,7 @@ internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, 
 
         try
         {
-            await wake.WaitAsync(remaining, time, cancellationToken);
+            await step.Wake!.WaitAsync(remaining, time, cancellationToken);
         }
         catch (TimeoutException)
         {

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Hosting;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
@@ -65,7 +66,7 @@ internal sealed class KvStoreService(
     {
         TierStat stat = tier.Stat();
         StoreCounters counters = tier.Counters;
-        return Task.FromResult(new StatReply
+        var reply = new StatReply
         {
             BlockCount = stat.BlockCount,
             ByteCount = stat.ByteCount,
@@ -87,8 +88,38 @@ internal sealed class KvStoreService(
             StaleEpochPuts = counters.StaleEpochPuts,
             DroppedBlocks = counters.DroppedBlocks,
             AbortedBlocks = counters.AbortedBlocks,
-        });
+        };
+        if (tier.Cold is { } cold && stat.Below is { } below)
+        {
+            reply.Disk = DescribeDisk(below, cold.Counters, counters);
+        }
+
+        return Task.FromResult(reply);
     }
+
+    private static DiskStat DescribeDisk(ColdStat stat, ColdCounters cold, StoreCounters counters) => new()
+    {
+        BlockCount = stat.BlockCount,
+        ByteCount = stat.ByteCount,
+        ByteBudget = stat.ByteBudget,
+        SegmentCount = stat.SegmentCount,
+        QueuedByteCount = stat.QueuedByteCount,
+        HeldBlockCount = stat.HeldBlockCount,
+        HitBlocks = counters.BelowHitBlocks,
+        PromotedBlocks = counters.PromotedBlocks,
+        DemotedBlocks = counters.DemotedBlocks,
+        DeclinedBlocks = counters.DeclinedBlocks,
+        WrittenBlocks = cold.WrittenBlocks,
+        WrittenBytes = cold.WrittenBytes,
+        ReadBlocks = cold.ReadBlocks,
+        ReadBytes = cold.ReadBytes,
+        SkippedWrites = cold.SkippedWrites,
+        FailedWrites = cold.FailedWrites,
+        FailedReads = cold.FailedReads,
+        CorruptBlocks = cold.CorruptBlocks,
+        ReclaimedBlocks = cold.ReclaimedBlocks,
+        CarriedBlocks = cold.CarriedBlocks,
+    };
 
     private TimeSpan LeaseTime(int leaseMs)
     {

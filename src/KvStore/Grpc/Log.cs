@@ -13,6 +13,9 @@ internal static partial class Log
     [LoggerMessage(3, LogLevel.Warning, "{WorkerId} left blocks incomplete and was silent for {Timeout}; its Put is ended")]
     public static partial void PutTimedOut(ILogger logger, string workerId, TimeSpan timeout);
 
+    [LoggerMessage(5, LogLevel.Warning, "Block {BlockId}, wanted by request {RequestId}, could not be read from a lower tier and was dropped there")]
+    public static partial void StoredBlockLost(ILogger logger, BlockId blockId, string requestId);
+
     [LoggerMessage(4, LogLevel.Information, "Dropped {DroppedCount} of {AskedCount} blocks: {Reason}")]
     public static partial void Dropped(ILogger logger, int droppedCount, int askedCount, string reason);
 }

@@ -1,12 +1,12 @@
 using KvCluster.KvStore.Grpc;
 using KvCluster.KvStore.Telemetry;
-using KvCluster.KvStore.Tiers;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Membership;
 using KvCluster.ServiceDefaults.Options;
 using KvCluster.V1;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace KvCluster.KvStore.Hosting;
 
@@ -43,9 +43,8 @@ public static class KvStoreHost
         }
 
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(services => new MemoryTier(
-            options.EffectiveMemoryBudgetBytes, services.GetRequiredService<TimeProvider>()));
-        builder.Services.AddSingleton<IBlockTier>(services => services.GetRequiredService<MemoryTier>());
+        builder.Services.AddSingleton(Options.Create(options));
+        builder.Services.AddTiers(options);
         builder.Services.AddHostedService<StoreMetrics>();
         builder.Services.AddSingleton<IWorkerLoadSource, StoreLoad>();
         builder.Services.AddClusterMembership(_ => Describe(options));

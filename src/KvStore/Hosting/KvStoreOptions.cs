@@ -7,6 +7,8 @@ public sealed class KvStoreOptions : IValidatedOptions
 {
     public const string Section = "KvStore";
 
+    private const long MinDiskBudgetBytes = 16 << 20;
+
     /// <summary>Where gRPC is served. Default <c>http://0.0.0.0:8083</c>.</summary>
     public string ListenAddress { get; set; } = "http://0.0.0.0:8083";
 
@@ -15,6 +17,18 @@ public sealed class KvStoreOptions : IValidatedOptions
 
     /// <summary>Most bytes of slabs held in memory. Default 0: a quarter of the memory that the process may use.</summary>
     public long MemoryBudgetBytes { get; set; }
+
+    /// <summary>Where blocks are kept on disk, by one store at a time. Default empty: nowhere, memory only.</summary>
+    public string DataFolder { get; set; } = "";
+
+    /// <summary>Most bytes of files in <see cref="DataFolder"/>. Default 0: what the folder holds and half of what is free on its disk.</summary>
+    public long DiskBudgetBytes { get; set; }
+
+    /// <summary>
+    /// Bytes a second of blocks that were used only once that may be written to disk; blocks that were used again always are. Default 64 MiB.
+    /// 0: only those.
+    /// </summary>
+    public long DiskUnprovenBytesPerSecond { get; set; } = 64 << 20;
 
     /// <summary>A Put that leaves blocks incomplete and is silent for this long is ended. Default 30 s.</summary>
     public TimeSpan PutTimeout { get; set; } = TimeSpan.FromSeconds(30);
@@ -50,6 +64,16 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (MemoryBudgetBytes < 0)
         {
             yield return $"{nameof(MemoryBudgetBytes)} must be 0 (a quarter of memory) or more, not {MemoryBudgetBytes}";
+        }
+
+        if (DiskBudgetBytes != 0 && DiskBudgetBytes < MinDiskBudgetBytes)
+        {
+            yield return $"{nameof(DiskBudgetBytes)} must be 0 (half of what is free) or at least {MinDiskBudgetBytes}, not {DiskBudgetBytes}";
+        }
+
+        if (DiskUnprovenBytesPerSecond < 0)
+        {
+            yield return $"{nameof(DiskUnprovenBytesPerSecond)} must be 0 (only blocks that were used again) or more, not {DiskUnprovenBytesPerSecond}";
         }
 
         if (PutTimeout <= TimeSpan.Zero)

@@ -1,9 +1,10 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Tiers;
 
 namespace KvCluster.KvStore.Leases;
 
 /// <summary>A counted right to read some blocks until a moment. Guarded by the tier's lock.</summary>
-internal sealed class BlockLease(string id, long number, IReadOnlyList<StoredBlock> blocks, TimeSpan expiresAt)
+internal sealed class BlockLease(string id, long number, IReadOnlyList<StoredBlock> blocks, IReadOnlyList<BlockId> belowIds, TimeSpan expiresAt)
 {
     public string Id { get; } = id;
 
@@ -11,6 +12,9 @@ internal sealed class BlockLease(string id, long number, IReadOnlyList<StoredBlo
     public long Number { get; } = number;
 
     public IReadOnlyList<StoredBlock> Blocks { get; } = blocks;
+
+    /// <summary>Blocks that were only in the tier below, held there.</summary>
+    public IReadOnlyList<BlockId> BelowIds { get; } = belowIds;
 
     /// <summary>On the tier's clock.</summary>
     public TimeSpan ExpiresAt { get; set; } = expiresAt;

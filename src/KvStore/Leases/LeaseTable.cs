@@ -1,11 +1,13 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Tiers;
 
 namespace KvCluster.KvStore.Leases;
 
 /// <summary>Leases by id and by the time they expire. Not thread-safe: the tier's lock guards it.</summary>
 /// <param name="table">Whose blocks are leased.</param>
+/// <param name="below">Holds what is leased there.</param>
 /// <param name="idPrefix">Tells the leases of this start of the store from those of earlier ones.</param>
-internal sealed class LeaseTable(BlockTable table, string idPrefix)
+internal sealed class LeaseTable(BlockTable table, ITierBelow below, string idPrefix)
 {
     private readonly Dictionary<string, BlockLease> _leases = new(StringComparer.Ordinal);
 
@@ -16,9 +18,12 @@ internal sealed class LeaseTable(BlockTable table, string idPrefix)
 
     public IReadOnlyCollection<BlockLease> All => _leases.Values;
 
-    public string Create(IReadOnlyList<StoredBlock> blocks, TimeSpan expiresAt)
+    /// <param name="blocks">Leased here.</param>
+    /// <param name="belowIds">Leased below, and held there already.</param>
+    /// <param name="expiresAt">On the tier's clock.</param>
+    public string Create(IReadOnlyList<StoredBlock> blocks, IReadOnlyList<BlockId> belowIds, TimeSpan expiresAt)
     {
-        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", _lastNumber, blocks, expiresAt);
+        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", _lastNumber, blocks, belowIds, expiresAt);
         foreach (StoredBlock block in blocks)
         {
             table.Lease(block);
@@ -52,6 +57,11 @@ internal sealed class LeaseTable(BlockTable table, string idPrefix)
             foreach (StoredBlock block in lease.Blocks)
             {
                 table.Unlease(block);
+            }
+
+            foreach (BlockId blockId in lease.BelowIds)
+            {
+                below.Unhold(blockId);
             }
         }
     }

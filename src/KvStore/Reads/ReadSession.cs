@@ -11,6 +11,15 @@ internal sealed class ReadSession
 
     public int OpenCursorCount { get; set; }
 
+    /// <summary>Cursors whose blocks are in the tier below, in the order wanted.</summary>
+    public Queue<BlockCursor> Below { get; } = new();
+
+    /// <summary>Cursors whose blocks are on their way from below.</summary>
+    public int FetchCount { get; set; }
+
+    /// <summary>Cursors whose blocks are on their way from below, or came from there and are not delivered.</summary>
+    public int BlocksAhead { get; set; }
+
     /// <summary>Completed when a cursor becomes ready; null while nobody waits.</summary>
     public TaskCompletionSource? Wake { get; set; }
 }

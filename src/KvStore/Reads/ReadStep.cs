@@ -8,6 +8,7 @@ namespace KvCluster.KvStore.Reads;
 /// <param name="LayerCount">Layers of the block.</param>
 /// <param name="Slab">A share of the stored slab, the receiver's to dispose; not yet verified.</param>
 /// <param name="IsCutThrough">Whether the block was still being put.</param>
+/// <param name="IsFetching">Whether the store is bringing a block of the session up by itself: no time to give up.</param>
 /// <param name="Wake">Ends when a block of the session may have become ready.</param>
 internal readonly record struct ReadStep(
     ReadStepKind Kind,
@@ -16,4 +17,5 @@ internal readonly record struct ReadStep(
     int LayerCount = 0,
     SlabLease? Slab = null,
     bool IsCutThrough = false,
+    bool IsFetching = false,
     Task? Wake = null);

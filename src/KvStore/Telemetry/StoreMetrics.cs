@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Tiers;
 
 namespace KvCluster.KvStore.Telemetry;
@@ -24,12 +25,37 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Count("refused.slabs", null, () => counters.RefusedSlabs, "Slabs refused by verification at Put.");
         Count("corrupt.slabs", null, () => counters.CorruptSlabs, "Stored slabs found bad at Get.");
         Count("stale_epoch.puts", null, () => counters.StaleEpochPuts, "Puts of an older incarnation of a worker.");
+        if (tier.Cold is { } cold)
+        {
+            AddDisk(cold, counters);
+        }
+
         Measure("used", "By", () => tier.Stat().ByteCount, "Bytes of slabs held.");
         Measure("budget", "By", () => tier.Stat().ByteBudget, "Most bytes of slabs that may be held.");
         Measure("blocks", null, () => tier.Stat().BlockCount, "Blocks held, pending ones too.");
         Measure("leased_blocks", null, () => tier.Stat().LeasedBlockCount, "Blocks under a lease.");
         Measure("pending_blocks", null, () => tier.Stat().PendingBlockCount, "Blocks that are being put.");
         Measure("waiting_readers", null, () => tier.Stat().WaitingReaderCount, "Blocks or layers that readers wait for.");
+    }
+
+    private void AddDisk(IColdTier cold, StoreCounters counters)
+    {
+        Count("disk.hit.blocks", null, () => counters.BelowHitBlocks, "Blocks asked for that only the disk held.");
+        Count("disk.promoted.blocks", null, () => counters.PromotedBlocks, "Blocks brought up from disk into memory.");
+        Count("disk.demoted.blocks", null, () => counters.DemotedBlocks, "Blocks queued for the disk.");
+        Count("disk.declined.blocks", null, () => counters.DeclinedBlocks, "Blocks that were not worth a write to disk.");
+        Count("disk.write", "By", () => cold.Counters.WrittenBytes, "Bytes of slabs written to disk.");
+        Count("disk.read", "By", () => cold.Counters.ReadBytes, "Bytes of slabs read from disk.");
+        Count("disk.skipped.writes", null, () => cold.Counters.SkippedWrites, "Blocks not written: queue full, no room, or a pause after a failure.");
+        Count("disk.failed.writes", null, () => cold.Counters.FailedWrites, "Writes that the device refused.");
+        Count("disk.failed.reads", null, () => cold.Counters.FailedReads, "Reads that the device refused.");
+        Count("disk.corrupt.blocks", null, () => cold.Counters.CorruptBlocks, "Blocks found damaged on disk, and dropped.");
+        Count("disk.reclaimed.blocks", null, () => cold.Counters.ReclaimedBlocks, "Blocks dropped from disk for room.");
+        Count("disk.carried.blocks", null, () => cold.Counters.CarriedBlocks, "Blocks written again when their segment was reclaimed.");
+        Measure("disk.used", "By", () => cold.Stat().ByteCount, "Bytes of files in the data folder.");
+        Measure("disk.budget", "By", () => cold.Stat().ByteBudget, "Most bytes of files that may be there.");
+        Measure("disk.blocks", null, () => cold.Stat().BlockCount, "Blocks on disk.");
+        Measure("disk.queued", "By", () => cold.Stat().QueuedByteCount, "Bytes that wait to be written.");
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

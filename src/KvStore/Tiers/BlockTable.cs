@@ -10,7 +10,7 @@ namespace KvCluster.KvStore.Tiers;
 /// used = bytes of attached blocks + bytes of detached blocks that are still read, and used is at most the budget.
 /// The recency list holds exactly the evictable blocks, longest unused first; a block that becomes evictable counts as used then.
 /// </remarks>
-internal sealed class BlockTable(long budgetBytes, StoreCounters counters)
+internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITierBelow below)
 {
     private readonly Dictionary<BlockId, StoredBlock> _attached = [];
     private readonly HashSet<StoredBlock> _detached = [];
@@ -40,18 +40,23 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters)
         return block;
     }
 
+    /// <summary>Whether <see cref="MakeRoom"/> would.</summary>
+    public bool CanMakeRoom(long sizeBytes) => UsedBytes - EvictableBytes + sizeBytes <= budgetBytes;
+
     /// <summary>Evicts until <paramref name="sizeBytes"/> fit. False, and nothing is evicted, when they can't.</summary>
-    public bool MakeRoom(int sizeBytes)
+    public bool MakeRoom(long sizeBytes)
     {
-        if (UsedBytes - EvictableBytes + sizeBytes > budgetBytes)
+        if (!CanMakeRoom(sizeBytes))
         {
             return false;
         }
 
         while (UsedBytes + sizeBytes > budgetBytes)
         {
+            StoredBlock longestUnused = _recency.First!.Value;
+            below.Evicting(longestUnused);
             counters.EvictedBlock();
-            Detach(_recency.First!.Value);
+            Detach(longestUnused);
         }
 
         return true;

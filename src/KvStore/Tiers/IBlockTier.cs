@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 
@@ -10,6 +11,9 @@ namespace KvCluster.KvStore.Tiers;
 internal interface IBlockTier
 {
     public StoreCounters Counters { get; }
+
+    /// <summary>The tier below; null for none.</summary>
+    public IColdTier? Cold => null;
 
     /// <summary>Begins a Put. Null when a newer incarnation of the worker has written.</summary>
     public PutSession? BeginPut(string workerId, ulong epoch);

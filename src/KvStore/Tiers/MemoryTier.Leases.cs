@@ -8,29 +8,49 @@ internal sealed partial class MemoryTier
     {
         leaseId = "";
         var held = new List<StoredBlock>();
+        var belowIds = new List<BlockId>();
+        bool isLease = leaseTime > TimeSpan.Zero;
         lock (_lock)
         {
             _leases.ReleaseExpired(Now);
             foreach (BlockId id in ids)
             {
-                if (!_table.TryFind(id, out StoredBlock? block) || block.State != StoredBlockState.Complete)
+                if (_table.TryFind(id, out StoredBlock? block) && block.State == StoredBlockState.Complete)
+                {
+                    UseAgainLocked(block);
+                    held.Add(block);
+                }
+                else if (isLease ? _below.TryHold(id) : _below.TryGetSize(id, out _))
+                {
+                    belowIds.Add(id);
+                }
+                else
                 {
                     break;
                 }
-
-                _table.Touch(block);
-                held.Add(block);
             }
 
-            if (held.Count > 0 && leaseTime > TimeSpan.Zero)
+            if (isLease && held.Count + belowIds.Count > 0)
             {
-                leaseId = _leases.Create(held, Now + leaseTime);
+                leaseId = _leases.Create(held, belowIds, Now + leaseTime);
             }
         }
 
-        Counters.FoundBlocks(held.Count);
-        Counters.MissedBlocks(ids.Count - held.Count);
-        return held.Count;
+        int heldCount = held.Count + belowIds.Count;
+        Counters.FoundBlocks(heldCount);
+        Counters.FoundBelow(belowIds.Count);
+        Counters.MissedBlocks(ids.Count - heldCount);
+        return heldCount;
+    }
+
+    private void UseAgainLocked(StoredBlock block)
+    {
+        _table.Touch(block);
+        if (!block.WasUsedAgain)
+        {
+            block.WasUsedAgain = true;
+            _below.Reused(block);
+        }
     }
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime)

@@ -16,6 +16,10 @@ internal sealed partial class MemoryTier
                 session.Cursors.Add(cursor);
                 session.Ready.Enqueue(cursor);
                 BindLocked(cursor);
+                if (cursor.Block is null)
+                {
+                    NoteBelowLocked(cursor);
+                }
             }
         }
 
@@ -39,10 +43,18 @@ internal sealed partial class MemoryTier
                     BindLocked(cursor);
                 }
 
+                if (cursor is { Block: null, IsLost: true })
+                {
+                    cursor.IsLost = false;
+                    cursor.WasCorrupt = true;
+                    return new ReadStep(ReadStepKind.Lost, cursor, cursor.NextLayer);
+                }
+
                 if (cursor.Block is not { } block)
                 {
                     session.Ready.Dequeue();
                     _waits.Add(cursor);
+                    NoteBelowLocked(cursor);
                 }
                 else if (block.State == StoredBlockState.Aborted)
                 {
@@ -73,7 +85,7 @@ internal sealed partial class MemoryTier
             }
 
             session.Wake ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return new ReadStep(ReadStepKind.Idle, Wake: session.Wake.Task);
+            return new ReadStep(ReadStepKind.Idle, IsFetching: session.FetchCount > 0, Wake: session.Wake.Task);
         }
     }
 
@@ -165,6 +177,7 @@ internal sealed partial class MemoryTier
     {
         cursor.IsClosed = true;
         cursor.Session.OpenCursorCount--;
+        SetAheadLocked(cursor, false);
         if (cursor.Block is { } block)
         {
             cursor.Block = null;

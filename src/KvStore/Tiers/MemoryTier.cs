@@ -22,18 +22,23 @@ internal sealed partial class MemoryTier : IBlockTier
     private readonly LeaseTable _leases;
     private readonly ReadWaits _waits = new();
     private readonly EpochRegistry _epochs = new();
+    private readonly ITierBelow _below;
 
     /// <param name="budgetBytes">Most bytes of slabs.</param>
     /// <param name="time">Clock of leases.</param>
-    public MemoryTier(long budgetBytes, TimeProvider time)
+    /// <param name="below">The tier that evicted blocks go to, and that further blocks are in; null for none.</param>
+    /// <param name="counters">Shared with the tiers around it; null for its own.</param>
+    public MemoryTier(long budgetBytes, TimeProvider time, ITierBelow? below = null, StoreCounters? counters = null)
     {
+        Counters = counters ?? new StoreCounters();
+        _below = below ?? NothingBelow.Instance;
         _time = time;
         _startTimestamp = time.GetTimestamp();
-        _table = new BlockTable(budgetBytes, Counters);
-        _leases = new LeaseTable(_table, time.GetUtcNow().Ticks.ToString("x"));
+        _table = new BlockTable(budgetBytes, Counters, _below);
+        _leases = new LeaseTable(_table, _below, time.GetUtcNow().Ticks.ToString("x"));
     }
 
-    public StoreCounters Counters { get; } = new();
+    public StoreCounters Counters { get; }
 
     private TimeSpan Now => _time.GetElapsedTime(_startTimestamp);
 

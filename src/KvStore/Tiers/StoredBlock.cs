@@ -43,6 +43,9 @@ internal sealed class StoredBlock
     /// <summary>Leases that hold it.</summary>
     public int LeaseCount { get; set; }
 
+    /// <summary>Whether a Lookup found it after it was complete.</summary>
+    public bool WasUsedAgain { get; set; }
+
     public LinkedListNode<StoredBlock> RecencyNode { get; }
 
     public bool IsEvictable => IsAttached && State == StoredBlockState.Complete && ReaderCount == 0 && LeaseCount == 0;

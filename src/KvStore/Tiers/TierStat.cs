@@ -1,3 +1,5 @@
+using KvCluster.KvStore.Cold;
+
 namespace KvCluster.KvStore.Tiers;
 
 /// <summary>What a tier holds at one moment.</summary>
@@ -8,4 +10,5 @@ internal readonly record struct TierStat(
     int LeasedBlockCount,
     int PendingBlockCount,
     int ReadBlockCount,
-    int WaitingReaderCount);
+    int WaitingReaderCount,
+    ColdStat? Below = null);

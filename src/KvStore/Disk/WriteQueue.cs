@@ -1,0 +1,132 @@
+using System.Diagnostics.CodeAnalysis;
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Cold;
+
+namespace KvCluster.KvStore.Disk;
+
+/// <summary>Blocks that wait to be written, and records to be marked as dropped. Not thread-safe: the tier's lock guards it.</summary>
+/// <param name="limitBytes">Most bytes of slabs; a larger block may wait alone.</param>
+internal sealed class WriteQueue(long limitBytes)
+{
+    private readonly Dictionary<BlockId, ColdBlock> _blocks = [];
+    private readonly Queue<BlockId> _order = new();
+    private readonly Queue<DiskRecord> _drops = new();
+    private TaskCompletionSource _progress = NewSignal();
+    private TaskCompletionSource _work = NewSignal();
+
+    /// <summary>Blocks that wait or are being written.</summary>
+    public int Count => _blocks.Count;
+
+    public long SizeBytes { get; private set; }
+
+    public bool HasRoom => SizeBytes < limitBytes;
+
+    public bool IsClosed { get; private set; }
+
+    public bool IsEmpty => _blocks.Count == 0 && _drops.Count == 0;
+
+    /// <summary>Ends when a block has left the queue.</summary>
+    public Task Progress => _progress.Task;
+
+    /// <summary>Ends when there is something to do.</summary>
+    public Task Work => _work.Task;
+
+    public bool TryFind(BlockId id, [NotNullWhen(true)] out ColdBlock? block) => _blocks.TryGetValue(id, out block);
+
+    public bool TryAdd(ColdBlock block)
+    {
+        if (SizeBytes > 0 && SizeBytes + block.SizeBytes > limitBytes)
+        {
+            return false;
+        }
+
+        _blocks.Add(block.Id, block);
+        _order.Enqueue(block.Id);
+        SizeBytes += block.SizeBytes;
+        Wake();
+        return true;
+    }
+
+    public void AddDrop(DiskRecord record)
+    {
+        _drops.Enqueue(record);
+        Wake();
+    }
+
+    public bool TryTakeDrop([NotNullWhen(true)] out DiskRecord? record) => _drops.TryDequeue(out record);
+
+    /// <summary>The block that has waited longest; it stays found by its id until <see cref="Remove"/>.</summary>
+    public bool TryTakeNext([NotNullWhen(true)] out ColdBlock? block)
+    {
+        while (_order.TryDequeue(out BlockId id))
+        {
+            if (_blocks.TryGetValue(id, out block))
+            {
+                return true;
+            }
+        }
+
+        block = null;
+        return false;
+    }
+
+    /// <summary>Ends the wait of a block, which the caller disposes; false when it was cancelled in the meantime, and is disposed.</summary>
+    public bool Remove(ColdBlock block)
+    {
+        bool isHere = _blocks.TryGetValue(block.Id, out ColdBlock? queued) && queued == block;
+        if (isHere)
+        {
+            _blocks.Remove(block.Id);
+            SizeBytes -= block.SizeBytes;
+            SignalProgress();
+        }
+
+        return isHere;
+    }
+
+    /// <summary>Takes a block back; it is disposed.</summary>
+    public bool Cancel(BlockId id)
+    {
+        if (!_blocks.TryGetValue(id, out ColdBlock? block))
+        {
+            return false;
+        }
+
+        Remove(block);
+        block.Dispose();
+        return true;
+    }
+
+    public void Close()
+    {
+        IsClosed = true;
+        foreach (BlockId id in _blocks.Keys.ToList())
+        {
+            Cancel(id);
+        }
+
+        Wake();
+        SignalProgress();
+    }
+
+    /// <summary>Whoever waits for progress looks again.</summary>
+    public void SignalProgress()
+    {
+        _progress.SetResult();
+        _progress = NewSignal();
+    }
+
+    /// <summary>Makes the writer look again.</summary>
+    public void Wake() => _work.TrySetResult();
+
+    /// <summary>Nothing is to be done until the next <see cref="Wake"/>.</summary>
+    public void Rest()
+    {
+        if (_work.Task.IsCompleted)
+        {
+            _work = NewSignal();
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
