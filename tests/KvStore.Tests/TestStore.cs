@@ -41,7 +41,7 @@ internal sealed class TestStore : IAsyncDisposable
     public IReadOnlyList<string> Addresses { get; }
 
     public static async Task<TestStore> StartAsync(
-        long budgetBytes = 64 << 20, string listenAddress = "http://localhost:0", string httpListenAddress = "")
+        long budgetBytes = 64 << 20, string listenAddress = "http://localhost:0", string httpListenAddress = "", string dataFolder = "")
     {
         var time = new TestTimeProvider();
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], new Dictionary<string, string?>
@@ -54,6 +54,8 @@ internal sealed class TestStore : IAsyncDisposable
             ListenAddress = listenAddress,
             HttpListenAddress = httpListenAddress,
             MemoryBudgetBytes = budgetBytes,
+            DataFolder = dataFolder,
+            DiskBudgetBytes = 64 << 20,
         });
         WebApplication app = builder.Build();
         app.MapServiceDefaults().MapKvStore();

@@ -27,4 +27,10 @@ internal sealed record ClusterOptions
 
     /// <summary>Byte budget of the KvStore's memory tier. Null: the store's default.</summary>
     public long? StoreBudgetBytes { get; init; }
+
+    /// <summary>Where the KvStore keeps blocks on disk. Empty: memory only.</summary>
+    public string DataFolder { get; init; } = "";
+
+    /// <summary>Byte budget of the KvStore's disk tier. Null: the store's default.</summary>
+    public long? DiskBudgetBytes { get; init; }
 }

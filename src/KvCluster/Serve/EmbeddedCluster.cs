@@ -70,7 +70,14 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             cancellationToken);
         (HttpAddress, GrpcAddress) = ClientAddresses.Of(gateway);
 
-        var store = new KvStoreOptions { ListenAddress = AnyLoopbackPort, GatewayAddress = GrpcAddress, WorkerId = "kvstore-0" };
+        var store = new KvStoreOptions
+        {
+            ListenAddress = AnyLoopbackPort,
+            GatewayAddress = GrpcAddress,
+            WorkerId = "kvstore-0",
+            DataFolder = options.DataFolder,
+        };
+        store.DiskBudgetBytes = options.DiskBudgetBytes ?? store.DiskBudgetBytes;
         store.MemoryBudgetBytes = options.StoreBudgetBytes ?? store.MemoryBudgetBytes;
         StoreServices = (await StartAsync(KvStoreHost.Create(store), cancellationToken)).Services;
 

@@ -39,7 +39,7 @@ internal static class RoleHost
                     ModelFolder = options.ModelFolder,
                 });
             case ServeRole.KvStore:
-                var store = new KvStoreOptions { GatewayAddress = gateway };
+                var store = new KvStoreOptions { GatewayAddress = gateway, DataFolder = options.DataFolder };
                 store.ListenAddress = listen ?? store.ListenAddress;
                 return KvStoreHost.Create(store);
             case ServeRole.Prefill:

@@ -12,6 +12,7 @@ internal static class ServeCommand
         Examples:
           kvcluster serve                                   the demo model on http 8080 and gRPC 8081
           kvcluster serve --kv raw --prefill 2 --decode 2   two workers of each pool, KV in 16 bits
+          kvcluster serve --data /var/lib/kvcluster         blocks on disk too: a restart keeps them
           kvcluster serve --role gateway                    one of four terminals; the others:
           kvcluster serve --role kvstore
           kvcluster serve --role prefill --gateway http://127.0.0.1:8081
@@ -32,13 +33,14 @@ internal static class ServeCommand
         Option<ServeRole> role = new("--role") { HelpName = "ROLE", Description = "all, gateway, kvstore, prefill or decode", DefaultValueFactory = _ => ServeRole.All };
         Option<string> gateway = new("--gateway") { HelpName = "URL", Description = "gRPC address of the Gateway, for the other three roles", DefaultValueFactory = _ => "http://127.0.0.1:8081" };
         Option<string?> listen = new("--listen") { HelpName = "URL", Description = "Where one of those three roles listens (default: kvstore 8083, prefill 8082, decode 8084)" };
+        Option<string> data = new("--data") { HelpName = "DIR", Description = "Keep blocks on disk too, over restarts (default: in memory only)", DefaultValueFactory = _ => "" };
         AtLeast(prefill, 1);
         AtLeast(decode, 1);
         AtLeast(chunk, 1);
         Port(http);
         Port(grpc);
 
-        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, role, gateway, listen };
+        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, data, role, gateway, listen };
         command.SetAction((parsed, cancellationToken) =>
         {
             string spec = KvOption.Canonical(parsed.GetRequiredValue(kv));
@@ -51,6 +53,7 @@ internal static class ServeCommand
                 HttpPort = parsed.GetRequiredValue(http),
                 GrpcPort = parsed.GetRequiredValue(grpc),
                 KvChunkTokens = parsed.GetRequiredValue(chunk),
+                DataFolder = parsed.GetRequiredValue(data),
                 Host = "0.0.0.0",
             };
             ServeRole chosen = parsed.GetRequiredValue(role);

@@ -30,6 +30,15 @@ internal sealed partial class DiskTier
         }
     }
 
+    /// <summary>Bytes accounted for and not in the files yet: the footer to come.</summary>
+    internal long ActiveFooterBytes()
+    {
+        lock (_lock)
+        {
+            return _index.Segments.Where(segment => !segment.IsSealed).Sum(segment => segment.SizeBytes - segment.EndOffset);
+        }
+    }
+
     private static void Require(bool condition, string problem)
     {
         if (!condition)

@@ -59,6 +59,7 @@ internal sealed partial class MemoryTier
         lock (_lock)
         {
             _leases.ReleaseExpired(Now);
+            int newlyFoundCount = cursors.Count(cursor => cursor is { IsClosed: false, WasFound: false });
             bool isStored = TryStoreLocked(block);
             foreach (BlockCursor cursor in cursors)
             {
@@ -70,7 +71,6 @@ internal sealed partial class MemoryTier
 
                 if (isStored)
                 {
-                    Counters.FoundBelow(cursor.WasFound ? 0 : 1);
                     BindLocked(cursor);
                 }
                 else
@@ -85,6 +85,7 @@ internal sealed partial class MemoryTier
             if (isStored)
             {
                 Counters.PromotedBlock();
+                Counters.FoundBelow(newlyFoundCount);
             }
 
             return isStored;
