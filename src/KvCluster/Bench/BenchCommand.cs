@@ -9,5 +9,6 @@ internal static class BenchCommand
     {
         EngineBenchCommand.Create(),
         LoadBenchCommand.Create(),
+        StoreBenchCommand.Create(),
     };
 }

@@ -5,6 +5,7 @@ using KvCluster.CommandLine.Eval;
 using KvCluster.CommandLine.Generate;
 using KvCluster.CommandLine.Inspect;
 using KvCluster.CommandLine.Serve;
+using KvCluster.CommandLine.Store;
 
 namespace KvCluster.CommandLine.Terminal;
 
@@ -45,5 +46,6 @@ internal static class CommandLineApp
         BenchCommand.Create(),
         CalibrateCommand.Create(),
         InspectCommand.Create(),
+        StoreCommand.Create(),
     };
 }

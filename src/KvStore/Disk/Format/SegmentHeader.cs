@@ -49,5 +49,8 @@ internal static class SegmentHeader
     /// <summary>The format version of an intact header.</summary>
     public static int VersionOf(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[4..]);
 
+    /// <summary>The number that an intact header says.</summary>
+    public static long NumberOf(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]);
+
     public static long Align(long sizeBytes) => (sizeBytes + AlignmentBytes - 1) / AlignmentBytes * AlignmentBytes;
 }

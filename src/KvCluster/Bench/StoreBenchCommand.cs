@@ -1,0 +1,73 @@
+using System.CommandLine;
+using KvCluster.CommandLine.Terminal;
+using KvCluster.KvStore.Disk.Measurement;
+using Spectre.Console;
+
+namespace KvCluster.CommandLine.Bench;
+
+/// <summary><c>kvcluster bench store</c>.</summary>
+internal static class StoreBenchCommand
+{
+    private const string About = """
+        Measures the KvStore's disk tier beside a plain file of the same sizes in the same folder, and a restart.
+
+        Examples:
+          kvcluster bench store
+          kvcluster bench store --data /mnt/nvme --block-kib 4096 --blocks 256
+        """;
+
+    private const int SlabSizeKib = 32;
+
+    public static Command Create()
+    {
+        Option<string> data = new("--data") { HelpName = "DIR", Description = "Where to write (default: the folder for temporary files)", DefaultValueFactory = _ => Path.GetTempPath() };
+        Option<int> size = new("--block-kib") { HelpName = "N", Description = $"Size of a block, in slabs of {SlabSizeKib} KiB", DefaultValueFactory = _ => 1024 };
+        Option<int> blocks = new("--blocks") { HelpName = "N", Description = "Blocks of a round", DefaultValueFactory = _ => 512 };
+        Option<int> rounds = new("--rounds") { HelpName = "N", Description = "Rounds, of which the median counts", DefaultValueFactory = _ => 5 };
+        Option<int> restart = new("--restart-blocks") { HelpName = "N", Description = "Small blocks on disk at the restart", DefaultValueFactory = _ => 100_000 };
+        var command = new Command("store", About) { data, size, blocks, rounds, restart };
+        foreach (Option<int> option in new[] { size, blocks, rounds, restart })
+        {
+            option.Validators.Add(result =>
+            {
+                if (result.GetValueOrDefault<int>() < 1)
+                {
+                    result.AddError($"{option.Name}: must be at least 1");
+                }
+            });
+        }
+
+        command.SetAction(async (parsed, _) =>
+        {
+            var options = new DiskBenchmarkOptions
+            {
+                Folder = parsed.GetRequiredValue(data),
+                LayerCount = Math.Max(1, parsed.GetRequiredValue(size) / SlabSizeKib),
+                SlabSizeBytes = SlabSizeKib << 10,
+                BlockCount = parsed.GetRequiredValue(blocks),
+                RoundCount = parsed.GetRequiredValue(rounds),
+                RestartBlockCount = parsed.GetRequiredValue(restart),
+            };
+            Write(AnsiConsole.Console, options, await DiskBenchmark.RunAsync(options, new StandardErrorProgress()));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Write(IAnsiConsole console, DiskBenchmarkOptions options, DiskBenchmarkResult result)
+    {
+        Console.WriteLine($"blocks of {options.LayerCount * options.SlabSizeBytes >> 10} KiB, {options.BlockCount} a round, medians of {options.RoundCount} rounds");
+        var table = new Table { Border = TableBorder.Markdown };
+        table.AddColumns(new TableColumn("measure"), new TableColumn("disk tier, MB/s").RightAligned(), new TableColumn("plain file, MB/s").RightAligned(), new TableColumn("ratio").RightAligned());
+        Row("sequential put, fsync at the end", result.PutMBps, result.FileWriteMBps);
+        Row("random get, one at a time, from the device", result.GetMBps, result.FileReadMBps);
+        Row("random get, one at a time, page cache", result.CachedGetMBps, result.CachedFileReadMBps);
+        console.Write(table);
+        Console.WriteLine(
+            $"restart with {result.RestartBlockCount:N0} blocks: {result.Restart.TotalSeconds:0.00} s to the first block; "
+            + $"{result.ScanRestart.TotalSeconds:0.00} s when no segment has a footer");
+
+        void Row(string measure, double tier, double file) =>
+            table.AddRow(measure, tier.ToString("N0"), file.ToString("N0"), (tier / file).ToString("0.00"));
+    }
+}
