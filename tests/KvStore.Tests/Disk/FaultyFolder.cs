@@ -13,6 +13,9 @@ internal sealed class FaultyFolder(IDataFolder folder) : IDataFolder
 
     public bool FailsReads { get; set; }
 
+    /// <summary>For tests of anything but durability, on a machine whose disk is busy.</summary>
+    public bool SkipsFlush { get; set; }
+
     public string Path => folder.Path;
 
     public void StopWrites() => _writesMayRun.Reset();
@@ -61,7 +64,13 @@ internal sealed class FaultyFolder(IDataFolder folder) : IDataFolder
             }
         }
 
-        public void Flush() => file.Flush();
+        public void Flush()
+        {
+            if (!owner.SkipsFlush)
+            {
+                file.Flush();
+            }
+        }
 
         public void Truncate(long sizeBytes) => file.Truncate(sizeBytes);
 

@@ -9,7 +9,7 @@ namespace KvCluster.KvStore.Tests.Disk;
 /// <summary>A real store process is killed in the middle of writes, again and again, on one folder.</summary>
 public sealed class KillTests
 {
-    private const int Rounds = 12;
+    private const int Rounds = 8;
     private const int LargePayloadBytes = 48 << 10;
     private const long MemoryBytes = 2 << 20;
     private const long DiskBytes = 64 << 20;
