@@ -55,8 +55,7 @@ internal static class Quantisers
             throw parameters.Fail($"salient tokens need more bits than the others: high={high}, low={low}.");
         }
 
-        double share = parameters.Number("salient", 0.5, 0, 1) * Tokens / SegmentMultiple;
-        int count = SegmentMultiple * Math.Clamp((int)Math.Round(share, MidpointRounding.AwayFromZero), 1, (Tokens / SegmentMultiple) - 1);
+        int count = TokenCount(parameters.Number("salient", 0.5, 0, 1));
         bool isRandom = parameters.OneOf("choose", "saliency", "saliency", "random") == "random";
         TokenSegment[] segments = [new(0, count, high), new(count, Tokens - count, low)];
         TensorQuantiser keys = parameters.OneOf("keys", "token", "token", "channel") == "channel"
@@ -67,6 +66,10 @@ internal static class Quantisers
             new TokenwiseValues(context.Shape, segments, isSeparable: true, context.Path),
             new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null));
     }
+
+    /// <summary><c>evict</c>: salient tokens in 16 bits, the others not at all; the baseline of eviction.</summary>
+    public static LayerQuantiser Evict(StageContext context) => new EvictionQuantiser(
+        context.Shape, new TokenSelection(context.Shape, TokenCount(context.Parameters.Number("keep", 0.25, 0, 1)), seed: null), context.Path);
 
     /// <summary><c>waterfill</c>: bits by latent channel, from the Profile.</summary>
     public static LayerQuantiser Waterfill(StageContext context)
@@ -81,4 +84,8 @@ internal static class Quantisers
             throw context.Parameters.Fail($"its Profile does not share out bits, in layer {context.Layer}: {error.Message}");
         }
     }
+
+    /// <summary>A share of a Block in tokens: one, two or three quarters.</summary>
+    private static int TokenCount(double share) =>
+        SegmentMultiple * Math.Clamp((int)Math.Round(share * Tokens / SegmentMultiple, MidpointRounding.AwayFromZero), 1, (Tokens / SegmentMultiple) - 1);
 }

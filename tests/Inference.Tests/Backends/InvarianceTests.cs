@@ -13,7 +13,7 @@ public sealed class InvarianceTests
 
     private static readonly ModelConfig Config = TinyModel.Llama with { QkNorm = true, HeadSize = 32, MaxPositionCount = 600 };
 
-    public static TheoryData<string> Specs => ["raw", "int8", "int4", "zipcache", "gear(bits=2)", "kvheads+int4", "kvheads+zipcache(keys=channel)+gear-l"];
+    public static TheoryData<string> Specs => ["raw", "int8", "int4", "zipcache", "evict", "gear(bits=2)", "kvheads+int4", "kvheads+zipcache(keys=channel)+gear-l"];
 
     [Theory]
     [MemberData(nameof(Specs))]
