@@ -34,14 +34,20 @@ public sealed class ZackBases
 
     public int HeadCount => _keys.Length;
 
+    /// <summary>By head: energies of the directions of K and its queries, falling.</summary>
+    public IReadOnlyList<IReadOnlyList<double>> KeyEnergies => [.. _keys.Select(basis => basis.Energies)];
+
+    /// <summary>By head: energies of the directions of V and its outputs, falling.</summary>
+    public IReadOnlyList<IReadOnlyList<double>> ValueEnergies => [.. _values.Select(basis => basis.Energies)];
+
     public IReadOnlyList<HeadRanks> RanksForEnergy(double energy) =>
         [.. Enumerable.Range(0, HeadCount).Select(head => new HeadRanks(
             Ranks.ForEnergy(_keys[head].Energies, energy), Ranks.ForEnergy(_values[head].Energies, energy)))];
 
     public LayerCalibration Make(IReadOnlyList<HeadRanks> ranks) => new(
         [.. ranks.Select((rank, head) => new GroupBasis([head], Key(head, rank.Key), Value(head, rank.Value)))],
-        [.. _keys.Select(basis => basis.Energies)],
-        [.. _values.Select(basis => basis.Energies)]);
+        KeyEnergies,
+        ValueEnergies);
 
     public SideBasis Key(int head, int rank) => Side(_keys[head], rank);
 

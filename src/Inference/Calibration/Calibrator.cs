@@ -9,9 +9,6 @@ namespace KvCluster.Inference.Calibration;
 /// <summary>Makes Profiles of one model.</summary>
 public sealed class Calibrator
 {
-    /// <summary>Texts on which lower ranks are measured, of all lengths.</summary>
-    private const int SampleTextCount = 16;
-
     private readonly ModelFolder _folder;
     private readonly IProgress<CalibrationProgress> _progress;
     private readonly CancellationToken _cancellationToken;
@@ -50,16 +47,16 @@ public sealed class Calibrator
         ProfileRecipe[] recipes = [.. profileSpecs.Select(ProfileRecipe.Of)];
         LayerStatistics[] statistics = WeightMoments.Begin(_folder, HeadsPerSet(recipes));
         int[][] tokens = [.. texts.Select(Tokens)];
-        Observe("observing", tokens, new StatisticsCollector(_folder.Config, statistics), Prefill.ChunkTokenCount);
+        Observe(tokens, new StatisticsCollector(_folder.Config, statistics));
         long tokenCount = tokens.Sum(ids => (long)ids.Length);
-        return [.. recipes.Select(recipe => Make(recipe, statistics, tokens, prompts, tokenCount))];
+        return [.. recipes.Select(recipe => Make(recipe, statistics, prompts, tokenCount))];
     }
 
     private CalibrationResult Make(
-        ProfileRecipe recipe, LayerStatistics[] statistics, int[][] tokens, IReadOnlyList<AnsweredPrompt> prompts, long tokenCount)
+        ProfileRecipe recipe, LayerStatistics[] statistics, IReadOnlyList<AnsweredPrompt> prompts, long tokenCount)
     {
         (IReadOnlyList<LayerCalibration> layers, string note) = recipe is ZackRecipe { Energy: null } zack
-            ? Search(zack, statistics, tokens, prompts)
+            ? Search(zack, statistics, prompts)
             : (recipe.Make(statistics), "");
         var profile = new StoredProfile(
             recipe.Spec, _folder.Fingerprint, ModelKvGeometry.Of(_folder.Config), [.. layers.Select(layer => layer.Groups)]);
@@ -67,13 +64,10 @@ public sealed class Calibrator
     }
 
     private (IReadOnlyList<LayerCalibration> Layers, string Note) Search(
-        ZackRecipe recipe, LayerStatistics[] statistics, int[][] tokens, IReadOnlyList<AnsweredPrompt> prompts)
+        ZackRecipe recipe, LayerStatistics[] statistics, IReadOnlyList<AnsweredPrompt> prompts)
     {
         ZackBases[] bases = [.. statistics.Select(layer => new ZackBases(layer, recipe.IsJoint))];
-        var probe = new RankCostProbe(_folder, bases);
-        int[][] samples = [.. tokens.OrderByDescending(ids => ids.Length).Where((_, index) => index % Math.Max(1, tokens.Length / SampleTextCount) == 0)];
-        Observe("measuring ranks", samples, probe, int.MaxValue);
-        return new ZackSearch(_folder, recipe, bases, probe.Costs, _progress).Run(prompts, _cancellationToken);
+        return new ZackSearch(_folder, recipe, bases, _progress).Run(prompts, _cancellationToken);
     }
 
     /// <summary>The largest group that a recipe needs, when all others are parts of it; else all heads.</summary>
@@ -98,7 +92,7 @@ public sealed class Calibrator
         return ids.Length <= _folder.Config.MaxPositionCount ? ids : ids[.._folder.Config.MaxPositionCount];
     }
 
-    private void Observe(string phase, int[][] texts, ILayerObserver observer, int chunkTokenCount)
+    private void Observe(int[][] texts, ILayerObserver observer)
     {
         using CpuModelRunner runner = CpuModelRunner.Load(_folder, new Compression.Codecs.RawCodec(ModelKvGeometry.Of(_folder.Config)));
         runner.Observer = observer;
@@ -107,8 +101,8 @@ public sealed class Calibrator
         {
             _cancellationToken.ThrowIfCancellationRequested();
             using SequenceCache cache = prefill.NewCache();
-            prefill.Run(cache, texts[i], chunkTokenCount);
-            _progress.Report(new CalibrationProgress(phase, i + 1, texts.Length));
+            prefill.Run(cache, texts[i]);
+            _progress.Report(new CalibrationProgress("observing", i + 1, texts.Length));
         }
     }
 }

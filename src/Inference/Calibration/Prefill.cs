@@ -8,7 +8,7 @@ namespace KvCluster.Inference.Calibration;
 /// <summary>Runs token ids through a model in chunks.</summary>
 internal sealed class Prefill(CpuModelRunner runner)
 {
-    public const int ChunkTokenCount = 512;
+    private const int ChunkTokenCount = 512;
 
     private readonly StepBatch _batch = new() { WantsAllLogits = true };
 
@@ -19,13 +19,13 @@ internal sealed class Prefill(CpuModelRunner runner)
         writerEpoch: 0,
         SlabPool.Shared);
 
-    /// <summary>Appends tokens, at most so many a step.</summary>
+    /// <summary>Appends tokens.</summary>
     /// <exception cref="CalibrationException">The model failed on them.</exception>
-    public void Run(SequenceCache cache, ReadOnlySpan<int> tokenIds, int chunkTokenCount = ChunkTokenCount)
+    public void Run(SequenceCache cache, ReadOnlySpan<int> tokenIds)
     {
         while (tokenIds.Length > 0)
         {
-            int count = Math.Min(chunkTokenCount, tokenIds.Length);
+            int count = Math.Min(ChunkTokenCount, tokenIds.Length);
             Step(cache, tokenIds[..count], wantsLogits: false);
             tokenIds = tokenIds[count..];
         }

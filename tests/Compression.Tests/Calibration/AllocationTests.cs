@@ -36,36 +36,18 @@ public sealed class AllocationTests
     }
 
     [Fact]
-    public void Cheapest_AnyBudget_StaysWithinIt()
+    public void RankShares_OfTwoLayers_CountEachLayerByItsOwnEnergy()
     {
-        var random = new Random(3);
-        var costs = new RankCosts(2, 64) { Total = 100 };
-        var errors = new Dictionary<(int Head, bool IsKey, int Rank), double>();
-        for (int head = 0; head < 2; head++)
-        {
-            for (int rank = 16; rank < 64; rank += 16)
-            {
-                errors[(head, true, rank)] = (64 - rank) * random.NextDouble() / 4;
-                errors[(head, false, rank)] = (64 - rank) * random.NextDouble() / 4;
-                costs.AddKey(head, rank, errors[(head, true, rank)]);
-                costs.AddValue(head, rank, errors[(head, false, rank)]);
-            }
-        }
+        double[] steep = [.. Enumerable.Repeat(8.0, 16), .. Enumerable.Repeat(0.1, 48)];
+        double[] flat = [.. Enumerable.Repeat(4.0, 16), .. Enumerable.Repeat(3.0, 16), .. Enumerable.Repeat(2.0, 16), .. Enumerable.Repeat(0.2, 16)];
+        double[] loud = [.. flat.Select(value => 1000 * value)];
 
-        int previous = 256;
-        foreach (double budget in (double[])[0, 0.05, 0.1, 0.2, 0.3, 0.5, 1])
-        {
-            IReadOnlyList<HeadRanks> ranks = costs.Cheapest(budget);
+        int[][] ranks = RankShares.Of([[steep, flat], [loud, loud]], 32);
 
-            double spent = ranks.Select((rank, head) =>
-                errors.GetValueOrDefault((head, true, rank.Key)) + errors.GetValueOrDefault((head, false, rank.Value))).Sum();
-            int size = ranks.Sum(rank => rank.Key + rank.Value);
-            Assert.InRange(spent, 0, (budget * budget * 100) + 1e-9);
-            Assert.InRange(size, 64, previous);
-            previous = size;
-        }
-
-        Assert.Equal(64, previous);
+        Assert.Equal([16, 48], ranks[0]);
+        Assert.Equal([32, 32], ranks[1]);
+        Assert.All(RankShares.Of([[steep, flat], [loud, loud]], 64), layer => Assert.Equal([64, 64], layer));
+        Assert.All(RankShares.Of([[steep, flat], [loud, loud]], 16), layer => Assert.Equal([16, 16], layer));
     }
 
     private static IEnumerable<int[]> Shares(int unitCount, int budget)
