@@ -36,7 +36,7 @@ internal sealed partial class DiskTier
             {
                 if (_log.UnflushedBytes >= _options.FlushBytes || FlushDelay() == TimeSpan.Zero)
                 {
-                    Flush();
+                    Flush(_log.StartFlush);
                 }
 
                 continue;
@@ -68,7 +68,7 @@ internal sealed partial class DiskTier
 
             if (flushWaiters.Length > 0 || FlushDelay() == TimeSpan.Zero)
             {
-                Flush();
+                Flush(_log.Flush);
                 Array.ForEach(flushWaiters, waiter => waiter.SetResult());
             }
             else if (!Attempt(_log.Compact))
@@ -110,12 +110,12 @@ internal sealed partial class DiskTier
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    private void Flush()
+    private void Flush(Action flush)
     {
         _unflushedSince = null;
         Attempt(() =>
         {
-            _log.Flush();
+            flush();
             return true;
         });
     }

@@ -15,11 +15,11 @@ internal sealed record DiskTierOptions
     /// <summary>Most bytes of slabs that wait to be written; a block that is larger may wait alone.</summary>
     public long QueueBytes { get; init; } = 128 << 20;
 
-    /// <summary>What is written is on the device after this time at the latest.</summary>
+    /// <summary>What is written is on its way to the device after this time at the latest.</summary>
     public TimeSpan FlushInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>And after this many bytes at the latest.</summary>
-    public long FlushBytes { get; init; } = 64 << 20;
+    public long FlushBytes { get; init; } = 32 << 20;
 
     /// <summary>After a write that failed, nothing is written for this time.</summary>
     public TimeSpan PauseAfterFailure { get; init; } = TimeSpan.FromSeconds(5);

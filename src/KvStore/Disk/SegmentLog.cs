@@ -14,6 +14,7 @@ internal sealed partial class SegmentLog(
 {
     private long _nextNumber = index.NextNumber;
     private Segment? _active;
+    private Task _flush = Task.CompletedTask;
 
     /// <summary>Bytes written since the last flush.</summary>
     public long UnflushedBytes { get; private set; }
@@ -36,8 +37,21 @@ internal sealed partial class SegmentLog(
     /// <exception cref="IOException">The device failed.</exception>
     public void Flush()
     {
+        EndFlush();
         _active?.File.Flush();
         UnflushedBytes = 0;
+    }
+
+    /// <summary>Begins to bring what was appended to the device, beside further appends; nothing when that is still under way.</summary>
+    /// <exception cref="IOException">The device failed the last time.</exception>
+    public void StartFlush()
+    {
+        if (_flush.IsCompleted)
+        {
+            EndFlush();
+            UnflushedBytes = 0;
+            _flush = _active is { } segment ? Task.Run(() => Flush(segment)) : Task.CompletedTask;
+        }
     }
 
     /// <summary>Ends the active segment with its footer. A footer that can't be written is done without: the segment is scanned at start.</summary>
@@ -103,6 +117,25 @@ internal sealed partial class SegmentLog(
         {
             record.Segment.File.Write(
                 [mark], record.Segment.EndOffset + ((long)record.FooterIndex * RecordEntry.SizeBytes) + RecordEntry.DroppedOffset);
+        }
+    }
+
+    private void EndFlush()
+    {
+        Task flush = _flush;
+        _flush = Task.CompletedTask;
+        flush.GetAwaiter().GetResult();
+    }
+
+    private static void Flush(Segment segment)
+    {
+        try
+        {
+            segment.File.Flush();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Sealed, which flushes too, and reclaimed before this began.
         }
     }
 
