@@ -199,7 +199,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     private bool Commit(TSequence sequence, int entry, Exception? error)
     {
         var failure = error is not null ? SequenceFailedException.Of(error)
-            : _batch.Failure(entry) is var step and not StepFailure.None ? SequenceFailedException.Of(step)
+            : _batch.Failure(entry) != StepFailure.None ? SequenceFailedException.Of(_batch, entry)
             : null;
         return Commit(sequence, failure, failure is null && sequence.PendingTokenCount == 0 ? _batch.Logits(entry) : default);
     }

@@ -75,6 +75,9 @@ public sealed class StepBatch
     /// <summary>What went wrong with an entry in the last forward pass.</summary>
     public StepFailure Failure(int entryIndex) => Entries[entryIndex].Failure;
 
+    /// <summary>Layer and position of an entry's failure; of <see cref="StepFailure.NonFiniteKeyValue"/> alone.</summary>
+    public (int Layer, int Position) FailurePlace(int entryIndex) => (Entries[entryIndex].FailedLayer, Entries[entryIndex].FailedPosition);
+
     /// <summary>Logits after the entry's last token, [vocabulary]. The caller may change them; valid until the next forward pass.</summary>
     /// <exception cref="InvalidOperationException">The entry failed or did not want logits.</exception>
     public Span<float> Logits(int entryIndex) =>

@@ -15,6 +15,12 @@ internal struct StepEntry
     public bool WantsLogits;
     public StepFailure Failure;
 
+    /// <summary>Where K or V was not finite, when that is the failure.</summary>
+    public int FailedLayer;
+
+    /// <inheritdoc cref="FailedLayer"/>
+    public int FailedPosition;
+
     /// <summary>Row of its first logits; -1 without.</summary>
     public int FirstLogitsRow;
 }

@@ -20,14 +20,16 @@ public sealed class SequenceFailedException : Exception
     {
     }
 
-    public static SequenceFailedException Of(StepFailure failure) => new(failure switch
+    /// <summary>What went wrong with an entry of the last step.</summary>
+    public static SequenceFailedException Of(StepBatch batch, int entry) => new(batch.Failure(entry) switch
     {
         StepFailure.InvalidTokenId => "A token id is not in the model's vocabulary.",
         StepFailure.ContextExceeded => "The sequence is longer than the model's context.",
         StepFailure.ForeignCache => "The KV cache is of another codec or shape than the model runner's.",
-        StepFailure.NonFiniteKeyValue => "K or V left the range of 16-bit floats: the model's weights are broken or do not suit this backend.",
+        StepFailure.NonFiniteKeyValue when batch.FailurePlace(entry) is var (layer, position) =>
+            $"K or V of layer {layer}, position {position} left the range of 16-bit floats: the model's weights are broken or do not suit this backend.",
         StepFailure.NonFiniteLogits => "Logits are not finite: the model's weights are broken.",
-        _ => $"The forward pass failed: {failure}.",
+        var failure => $"The forward pass failed: {failure}.",
     });
 
     public static SequenceFailedException Of(SampleStatus status) => new(status switch

@@ -2,12 +2,33 @@ using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Engine;
 
 namespace KvCluster.Inference.Tests.Backends;
 
 /// <summary>What a forward pass does besides arithmetic.</summary>
 public sealed class RunnerTests
 {
+    [Fact]
+    public void Forward_KeyOutOfRange_FailureNamesLayerAndPosition()
+    {
+        using var model = new TinyModel(TinyModel.Llama, "F32", (name, values) =>
+        {
+            if (name == "model.layers.1.input_layernorm.weight")
+            {
+                values.AsSpan().Fill(1e8f);
+            }
+        });
+        using CpuModelRunner runner = model.Load("int4");
+        using SequenceCache cache = Sequences.NewCache(runner);
+        var batch = new StepBatch();
+        batch.Add(cache, model.Prompt(7), wantsLogits: false);
+        runner.Forward(batch);
+        Assert.Equal(StepFailure.NonFiniteKeyValue, batch.Failure(0));
+        Assert.Equal((1, 0), batch.FailurePlace(0));
+        Assert.Contains("layer 1, position 0 ", SequenceFailedException.Of(batch, 0).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Forward_Decode_AllocatesNothing()
     {

@@ -20,6 +20,7 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
     private CpuLayerWeights? _weights;
     private int _layer;
     private int _failed;
+    private int[] _failedTokens = [];
 
     public AppendJob(StepPlan plan, Activations activations, KvGeometry geometry, float epsilon, int workerCount)
     {
@@ -31,7 +32,7 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         _rotated = [.. Enumerable.Range(0, workerCount).Select(_ => new AlignedBuffer<float>())];
     }
 
-    /// <summary>A value does not fit 16 bits; <see cref="Failed"/> says whose.</summary>
+    /// <summary>A value does not fit 16 bits; <see cref="FailedToken"/> says whose.</summary>
     public bool HasFailed => Volatile.Read(ref _failed) != 0;
 
     public void Run(ComputePool pool, int layer, CpuLayerWeights weights)
@@ -39,17 +40,17 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         _layer = layer;
         _weights = weights;
         _failed = 0;
-        if (Failed.Length < _plan.Segments.Length)
+        if (_failedTokens.Length < _plan.Segments.Length)
         {
-            Failed = new bool[_plan.Segments.Length];
+            _failedTokens = new int[_plan.Segments.Length];
         }
 
-        Array.Clear(Failed);
+        Array.Fill(_failedTokens, int.MaxValue);
         pool.Run(this, _plan.Appending.Length * _geometry.KvHeadCount);
     }
 
-    /// <summary>By segment: the layer's K or V does not fit 16 bits; zeros were stored in its place.</summary>
-    public bool[] Failed { get; private set; } = [];
+    /// <summary>The first token of a segment whose K or V does not fit 16 bits in this layer; zeros were stored in its place. Null: none.</summary>
+    public int? FailedToken(int segment) => _failedTokens[segment] == int.MaxValue ? null : _failedTokens[segment];
 
     public override void Execute(int task, int worker)
     {
@@ -74,8 +75,8 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
                 int row = segment.FirstRow + token;
                 float* key = _activations.QueryKeyValue + ((long)row * _activations.QueryKeyValueStride) + _activations.QueryWidth + (kvHead * size);
                 HeadRotation.Rotate(key, _weights!.KeyNorm, _epsilon, _activations, row, rotated);
-                Round(rotated, rounded + (token * size), index);
-                Round(key + _activations.KvWidth, values + (token * size), index);
+                Round(rotated, rounded + (token * size), index, token);
+                Round(key + _activations.KvWidth, values + (token * size), index, token);
             }
 
             for (int channel = 0; channel < size; channel++)
@@ -102,13 +103,19 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         }
     }
 
-    private void Round(float* source, Half* destination, int segment)
+    private void Round(float* source, Half* destination, int segment, int token)
     {
         if (!HalfRounding.TryRound(source, destination, _geometry.HeadSize))
         {
             new Span<Half>(destination, _geometry.HeadSize).Clear();
-            Failed[segment] = true;
             Volatile.Write(ref _failed, 1);
+
+            // Heads of one segment are tasks of several workers.
+            ref int first = ref _failedTokens[segment];
+            for (int seen = Volatile.Read(ref first); token < seen;)
+            {
+                seen = Interlocked.CompareExchange(ref first, token, seen) == seen ? token : Volatile.Read(ref first);
+            }
         }
     }
 

@@ -137,12 +137,12 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _norm.Run(_pool, weights.AttentionNorm, addsDelta: layer > 0);
         Multiply(_activations.Normed, _activations.HiddenSize, weights.QueryKeyValue, _activations.QueryKeyValue, _activations.QueryKeyValueStride);
         _append.Run(_pool, layer, weights);
-        MarkFailedSegments(batch);
+        MarkFailedSegments(batch, layer);
         Observer?.Observe(layer, _plan, _activations, weights);
         _seal.Run(_pool, layer, weights);
         Announce(batch, layer);
         _attention.Run(_pool, layer, weights);
-        MarkFailedSegments(batch);
+        MarkFailedSegments(batch, layer);
         Reopen(layer);
         SealPrompts(batch, layer);
         Multiply(_activations.Attended, _activations.QueryWidth, weights.AttentionOutput, _activations.Delta, _activations.DeltaStride);
@@ -198,13 +198,16 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         }
     }
 
-    private void MarkFailedSegments(StepBatch batch)
+    private void MarkFailedSegments(StepBatch batch, int layer)
     {
         for (int i = 0; _append.HasFailed && i < _plan.Segments.Length; i++)
         {
-            if (_append.Failed[i])
+            ref StepEntry entry = ref batch.Entries[_plan.Segments[i].Entry];
+            if (_append.FailedToken(i) is { } token && entry.Failure == StepFailure.None)
             {
-                batch.Entries[_plan.Segments[i].Entry].Failure = StepFailure.NonFiniteKeyValue;
+                entry.Failure = StepFailure.NonFiniteKeyValue;
+                entry.FailedLayer = layer;
+                entry.FailedPosition = _plan.Positions[_plan.Segments[i].FirstRow + token];
             }
         }
     }
