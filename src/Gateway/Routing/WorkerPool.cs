@@ -8,8 +8,11 @@ namespace KvCluster.Gateway.Routing;
 /// </summary>
 internal sealed class WorkerPool(IRoutingPolicy policy, TimeSpan heartbeatInterval, TimeProvider time)
 {
-    /// <summary>Silent intervals after which a member is gone.</summary>
-    private const int SilentIntervals = 3;
+    /// <summary>
+    /// Silent intervals after which a member is gone. Broken connections tell of dead workers at once; silence is for hung ones, and a machine that is
+    /// busy for some seconds must not lose its workers.
+    /// </summary>
+    public const int SilentIntervals = 10;
 
     private readonly Dictionary<string, PoolMember> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<long, Reservation> _reservations = [];
@@ -27,7 +30,7 @@ internal sealed class WorkerPool(IRoutingPolicy policy, TimeSpan heartbeatInterv
     /// <returns>False when the incarnation is no member (any more): it has to register again.</returns>
     public bool Report(string workerId, ulong epoch, LoadReport load)
     {
-        Expire();
+        // A late report is a report: the worker is there.
         if (Find(workerId, epoch) is not { } member)
         {
             return false;

@@ -48,7 +48,6 @@ public sealed class CalibrateCommandTests : IDisposable
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("pca(energy=0.999,heads=2): ", output, StringComparison.Ordinal);
-        Assert.Contains("observing", errors, StringComparison.Ordinal);
         Assert.Equal("pca-energy-0.999-heads-2.safetensors", Path.GetFileName(Assert.Single(Directory.GetFiles(profiles))));
         await AssertAnswersAsync("pca(heads=2,energy=0.999)+int8");
     }

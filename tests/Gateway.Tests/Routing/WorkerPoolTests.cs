@@ -13,10 +13,10 @@ public sealed class WorkerPoolTests
     public WorkerPoolTests() => _pool = new WorkerPool(new DecodeRoutingPolicy(), Interval, _time);
 
     [Fact]
-    public void IsMember_SilentForMoreThanThreeIntervals_False()
+    public void IsMember_SilentForTooManyIntervals_False()
     {
         _pool.Join(Worker("a"), 7);
-        _time.Advance(3 * Interval);
+        _time.Advance(WorkerPool.SilentIntervals * Interval);
         Assert.True(_pool.IsMember("a", 7));
         _time.Advance(TimeSpan.FromTicks(1));
         Assert.False(_pool.IsMember("a", 7));
@@ -24,12 +24,12 @@ public sealed class WorkerPoolTests
     }
 
     [Fact]
-    public void Report_BeforeThreeIntervals_KeepsMember()
+    public void Report_LateButThere_KeepsMember()
     {
         _pool.Join(Worker("a"), 7);
         for (int i = 0; i < 10; i++)
         {
-            _time.Advance(2 * Interval);
+            _time.Advance((WorkerPool.SilentIntervals + 1) * Interval);
             Assert.True(_pool.Report("a", 7, LoadReport.Idle));
         }
 
