@@ -16,7 +16,7 @@ internal sealed class ComputePool : IDisposable
 
     private readonly ComputeRegion[] _regions;
     private readonly Thread[] _helpers;
-    private readonly ParkedHelpers _parked;
+    private readonly ParkedThreads _parked;
     private volatile bool _stopping;
     private PaddedCounter _opened;
 
@@ -26,7 +26,7 @@ internal sealed class ComputePool : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(workerCount);
         WorkerCount = workerCount;
         _regions = [.. Enumerable.Range(0, RegionCount).Select(_ => new ComputeRegion(workerCount))];
-        _parked = new ParkedHelpers(workerCount);
+        _parked = new ParkedThreads(workerCount);
         _helpers = new Thread[workerCount - 1];
         for (int i = 0; i < _helpers.Length; i++)
         {

@@ -1,7 +1,7 @@
 namespace KvCluster.Inference.Backends.Cpu;
 
 /// <summary>The helpers of a <see cref="ComputePool"/> that sleep, the last to fall asleep first to wake.</summary>
-internal sealed class ParkedHelpers(int workerCount)
+internal sealed class ParkedThreads(int workerCount)
 {
     /// <summary>Woken at a time; each wakes as many again.</summary>
     private const int WakeCount = 2;
