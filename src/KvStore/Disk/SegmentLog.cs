@@ -158,6 +158,12 @@ internal sealed partial class SegmentLog(
             parts.Add(new byte[padding]);
         }
 
+        // Accounted for first: at no instant are the files longer than the index says.
+        lock (gate)
+        {
+            segment.SizeBytes = segment.EndOffset + lengthBytes + SegmentFooter.SizeBytes(segment.Records.Count + 1);
+        }
+
         try
         {
             segment.File.Write(parts, segment.EndOffset);
@@ -165,7 +171,11 @@ internal sealed partial class SegmentLog(
         catch (IOException)
         {
             // What was written of the record would be found by a scan and refused; without it the segment can be appended to again.
-            if (!TryTruncate(segment))
+            if (TryTruncate(segment))
+            {
+                AccountFor(segment);
+            }
+            else
             {
                 Abandon(segment);
             }
@@ -183,6 +193,14 @@ internal sealed partial class SegmentLog(
                 index.Add(segment, entry, -1);
             }
 
+            AccountFor(segment);
+        }
+    }
+
+    private void AccountFor(Segment segment)
+    {
+        lock (gate)
+        {
             segment.SizeBytes = segment.EndOffset + SegmentFooter.SizeBytes(segment.Records.Count);
         }
     }

@@ -24,31 +24,27 @@ internal static class SegmentScanner
         while (TryFind(file, head, ref offset, out RecordHeader header, out bool isDropped))
         {
             var entry = new RecordEntry(header.BlockId, offset, header.LengthBytes, header.LayerCount);
-            if (isDropped || IsSound(file, entry, pool))
+            bool isWhole = entry.Offset + entry.LengthBytes <= file.SizeBytes;
+            if (isWhole && (isDropped || IsSound(file, entry, pool)))
             {
                 found.Add((entry, isDropped));
                 offset += header.LengthBytes;
+                continue;
             }
-            else
-            {
-                damagedCount++;
-                offset += SegmentHeader.AlignmentBytes;
-            }
+
+            // A write that was cut off is what a crash leaves; only a record that is all there can be damaged.
+            damagedCount += isWhole ? 1 : 0;
+            offset += SegmentHeader.AlignmentBytes;
         }
 
         long end = found.Count == 0 ? SegmentHeader.SizeBytes : found[^1].Entry.Offset + found[^1].Entry.LengthBytes;
-        var content = new SegmentContent(Math.Min(end, file.SizeBytes), IsSealed: false) { DamagedCount = damagedCount };
+        var content = new SegmentContent(end, IsSealed: false) { DamagedCount = damagedCount };
         found.ForEach(record => content.Add(record.Entry, -1, record.IsDropped));
         return content;
     }
 
     private static bool IsSound(IDiskFile file, in RecordEntry entry, SlabPool pool)
     {
-        if (entry.Offset + entry.LengthBytes > file.SizeBytes)
-        {
-            return false;
-        }
-
         using ColdBlock? block = RecordReader.Read(file, entry, pool);
         return block is not null;
     }

@@ -10,6 +10,7 @@ namespace KvCluster.KvStore.Tests.Disk;
 public sealed class KillTests
 {
     private const int Rounds = 8;
+    private const long RoundBytes = 12 * TestSlabs.LayerCount * LargePayloadBytes;
     private const int LargePayloadBytes = 48 << 10;
     private const long MemoryBytes = 2 << 20;
     private const long DiskBytes = 64 << 20;
@@ -24,13 +25,14 @@ public sealed class KillTests
         int foundCount = 0;
         for (int round = 0; round < Rounds; round++)
         {
+            long startBytes = FileBytes(folder);
             await using (StoreProcess store = await StoreProcess.StartAsync(folder.Path, MemoryBytes, DiskBytes))
             {
                 Assert.NotNull(store.Channel);
                 var client = new V1.KvStore.KvStoreClient(store.Channel);
                 using var stop = new CancellationTokenSource();
                 Task<int> load = PutUntilGoneAsync(client, next, stop.Token);
-                await Eventually.TrueAsync(() => Directory.GetFiles(folder.Path, "*.kvs").Sum(file => new FileInfo(file).Length) > 0);
+                await Eventually.TrueAsync(() => FileBytes(folder) > Math.Min(startBytes + RoundBytes, DiskBytes / 2));
                 using var delay = new PeriodicTimer(TimeSpan.FromMilliseconds(50 + random.Next(500)));
                 await delay.WaitForNextTickAsync();
                 await store.KillAsync();
@@ -71,6 +73,8 @@ public sealed class KillTests
         Assert.Equal(1, exitCode);
         Assert.Contains($"error: {Path.Combine(folder.Path, "lock")}", errors, StringComparison.Ordinal);
     }
+
+    private static long FileBytes(TestFolder folder) => Directory.GetFiles(folder.Path, "*.kvs").Sum(file => new FileInfo(file) is { Exists: true } info ? info.Length : 0);
 
     /// <returns>The number after the last block that was begun.</returns>
     private static async Task<int> PutUntilGoneAsync(V1.KvStore.KvStoreClient client, int next, CancellationToken stop)

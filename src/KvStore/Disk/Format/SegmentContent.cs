@@ -13,7 +13,7 @@ internal sealed record SegmentContent(long EndOffset, bool IsSealed)
     /// <summary>Records that are dropped.</summary>
     public int DroppedCount { get; private set; }
 
-    /// <summary>Records that were refused: their slabs are damaged or cut off.</summary>
+    /// <summary>Records that are all there and were refused: their slabs are damaged.</summary>
     public int DamagedCount { get; set; }
 
     public void Add(in RecordEntry entry, int footerIndex, bool isDropped)

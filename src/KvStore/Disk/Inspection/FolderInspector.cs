@@ -55,7 +55,7 @@ public static class FolderInspector
             problems.Add("it has no whole footer: a crash left it open, or its end is damaged; the next start of a store mends it");
             if (content.DamagedCount > 0)
             {
-                problems.Add($"{content.DamagedCount} blocks are damaged or cut off");
+                problems.Add($"{content.DamagedCount} blocks are damaged");
             }
 
             if (content.EndOffset < file.SizeBytes)
