@@ -39,6 +39,15 @@ internal sealed partial class DiskTier
         }
     }
 
+    /// <summary>Reads under way.</summary>
+    internal int ReaderCount()
+    {
+        lock (_lock)
+        {
+            return _index.Segments.Sum(segment => segment.ReaderCount);
+        }
+    }
+
     private static void Require(bool condition, string problem)
     {
         if (!condition)

@@ -108,8 +108,10 @@ internal sealed class TestTiers : IAsyncDisposable
         return leaseId;
     }
 
-    public void CheckIntegrity()
+    /// <summary>After reads that nobody waits for any more.</summary>
+    public async Task CheckIntegrityAsync()
     {
+        await Eventually.TrueAsync(() => Disk.ReaderCount() == 0);
         Store.Memory.CheckIntegrity();
         Disk.CheckIntegrity();
     }

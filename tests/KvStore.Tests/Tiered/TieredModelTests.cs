@@ -105,7 +105,7 @@ public sealed class TieredModelTests
             }
 
             await _tiers.Disk.FlushAsync(default).Soon();
-            _tiers.CheckIntegrity();
+            await _tiers.CheckIntegrityAsync();
         }
 
         public async ValueTask DisposeAsync()

@@ -23,7 +23,7 @@ public sealed class TieredStoreTests
         Assert.Equal(7, tiers.Store.Counters.PromotedBlocks);
         await tiers.Disk.FlushAsync(default).Soon();
         Assert.Equal(10, tiers.Disk.Counters.WrittenBlocks);
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class TieredStoreTests
         _time.Advance(TimeSpan.FromSeconds(31));
         Assert.False(tiers.Store.TryRenewLease(lease, TimeSpan.FromSeconds(1)));
         Assert.Equal(0, tiers.Store.Stat().Below!.Value.HeldBlockCount);
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class TieredStoreTests
         tiers.PutAll([0]);
         Assert.Equal("0", await tiers.ReadOnAsync(session, 0));
         Assert.Equal(1, tiers.Disk.Counters.CorruptBlocks);
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class TieredStoreTests
         tiers.Store.ReportCorrupt(step.Cursor!, step.Layer);
         Assert.Equal("1", await tiers.ReadOnAsync(session, 1));
         Assert.Equal((1L, 1L), (tiers.Store.Counters.CorruptSlabs, tiers.Store.Counters.PromotedBlocks));
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public sealed class TieredStoreTests
         folder.ResumeReads();
         Assert.Equal("", await tiers.ReadOnAsync(session, 0));
         Assert.Equal(0, tiers.Lookup([0]));
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
@@ -171,7 +171,7 @@ public sealed class TieredStoreTests
         tiers.Store.ReleaseLease(lease);
         await step.Wake!.Soon();
         Assert.Equal("0", await tiers.ReadOnAsync(session, 0));
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public sealed class TieredStoreTests
         await Eventually.TrueAsync(() => tiers.Store.Counters.PromotedBlocks > 0);
         Assert.Equal(10, tiers.Lookup(Ten));
         await Eventually.TrueAsync(() => tiers.Store.Stat().ReadBlockCount == 0);
-        tiers.CheckIntegrity();
+        await tiers.CheckIntegrityAsync();
     }
 
     [Fact]
