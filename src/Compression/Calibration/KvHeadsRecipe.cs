@@ -5,31 +5,38 @@ using MathNet.Numerics.LinearAlgebra;
 namespace KvCluster.Compression.Calibration;
 
 /// <summary>
-/// Fewer KV heads (Effectively Compress KV Heads for LLM, arXiv 2406.07056): t heads become one by the leading d directions of their
-/// concatenated channels; K after RoPE.
+/// Fewer KV heads (Effectively Compress KV Heads for LLM, arXiv 2406.07056): heads share the leading directions of their concatenated
+/// channels; K after RoPE. In the paper t heads become one, of d directions (<c>ranks=even</c>); by default the same bytes are shared out by
+/// <see cref="SpreadRanks"/>.
 /// </summary>
 internal sealed class KvHeadsRecipe : ProfileRecipe
 {
+    private readonly double _keep;
     private readonly int _groupSize;
     private readonly bool _groupsBySimilarity;
     private readonly string _by;
     private readonly bool _mergesPlanes;
+    private readonly bool _spreadsRanks;
 
-    private KvHeadsRecipe(double keep, string groups, string by, string rope)
+    private KvHeadsRecipe(double keep, int heads, string groups, string by, string rope, string ranks)
     {
-        _groupSize = (int)Math.Round(1 / keep);
+        _keep = keep;
+        _groupSize = heads;
         _groupsBySimilarity = groups == "similar";
         _by = by;
         _mergesPlanes = rope == "plane";
+        _spreadsRanks = ranks == "spread";
         Spec = Stage(
             "kvheads",
             ("keep", Text(keep)),
+            ("heads", heads == HeadsMerged(keep) ? null : Text(heads)),
             ("groups", groups == "contiguous" ? null : groups),
             ("by", by == "activations" ? null : by),
-            ("rope", rope == "after" ? null : rope));
+            ("rope", rope == "after" ? null : rope),
+            ("ranks", ranks == DefaultRanks(by, rope) ? null : ranks));
     }
 
-    public static string[] ParameterNames { get; } = ["keep", "groups", "by", "rope"];
+    public static string[] ParameterNames { get; } = ["keep", "ranks", "heads", "groups", "by", "rope"];
 
     public override string Spec { get; }
 
@@ -44,11 +51,22 @@ internal sealed class KvHeadsRecipe : ProfileRecipe
             throw parameters.Fail("'keep' must be 0.5, 0.25 or 0.125");
         }
 
+        string by = parameters.OneOf("by", "activations", "activations", "weights", "mean");
+        string rope = parameters.OneOf("rope", "after", "after", "plane");
+        string ranks = parameters.OneOf("ranks", DefaultRanks(by, rope), "spread", "even");
+        if (ranks == "spread" && DefaultRanks(by, rope) != "spread")
+        {
+            throw parameters.Fail("'ranks=spread' needs the spectra of activations after RoPE; leave out 'by' and 'rope'");
+        }
+
+        int heads = parameters.OneOf("heads", HeadsMerged(keep), 2, 4, 8, 16, 32);
+        if (heads != HeadsMerged(keep) && (heads < HeadsMerged(keep) || ranks == "even"))
+        {
+            throw parameters.Fail($"'heads' must be {HeadsMerged(keep)} here, whose bases are merged into one; more only with 'ranks=spread'");
+        }
+
         return new KvHeadsRecipe(
-            keep,
-            parameters.OneOf("groups", "contiguous", "contiguous", "similar"),
-            parameters.OneOf("by", "activations", "activations", "weights", "mean"),
-            parameters.OneOf("rope", "after", "after", "plane"));
+            keep, heads, parameters.OneOf("groups", "contiguous", "contiguous", "similar"), by, rope, ranks);
     }
 
     public override int HeadsPerSet(KvGeometry geometry)
@@ -59,17 +77,38 @@ internal sealed class KvHeadsRecipe : ProfileRecipe
 
     public override IReadOnlyList<LayerCalibration> Make(IReadOnlyList<LayerStatistics> layers)
     {
-        var made = new LayerCalibration[layers.Count];
-        Parallel.For(0, layers.Count, layer => made[layer] = Make(layers[layer]));
+        ArgumentNullException.ThrowIfNull(layers);
+        if (_spreadsRanks)
+        {
+            return SpreadRanks.Make(OfAll(layers, layer => LayerComponents.Of(layer, Groups(layer))), layers[0].Geometry, _keep);
+        }
+
+        return OfAll(layers, Even);
+    }
+
+    private static int HeadsMerged(double keep) => (int)Math.Round(1 / keep);
+
+    private static string DefaultRanks(string by, string rope) => by == "activations" && rope == "after" ? "spread" : "even";
+
+    private static T[] OfAll<T>(IReadOnlyList<LayerStatistics> layers, Func<LayerStatistics, T> make)
+    {
+        var made = new T[layers.Count];
+        Parallel.For(0, layers.Count, layer => made[layer] = make(layers[layer]));
         return made;
     }
 
-    private LayerCalibration Make(LayerStatistics statistics)
+    private int[][] Groups(LayerStatistics statistics)
     {
         int headCount = statistics.Geometry.KvHeadCount;
-        int[][] groups = _groupsBySimilarity
+        return _groupsBySimilarity
             ? HeadGrouping.Similar(headCount, _groupSize, heads => Loss(statistics, heads))
             : HeadGrouping.Contiguous(headCount, _groupSize);
+    }
+
+    /// <summary>The paper's: one head of d directions for each group, of K and of V.</summary>
+    private LayerCalibration Even(LayerStatistics statistics)
+    {
+        int[][] groups = Groups(statistics);
         return new LayerCalibration(
             [.. groups.Select(heads => new GroupBasis(heads, Side(statistics, heads, ofKeys: true), Side(statistics, heads, ofKeys: false)))],
             NeedsData ? [.. groups.Select(heads => SymmetricEigen.Of(Moment(statistics, statistics.Keys, heads)).Values)] : [],

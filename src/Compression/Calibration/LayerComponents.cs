@@ -1,6 +1,6 @@
 namespace KvCluster.Compression.Calibration;
 
-/// <summary>Principal components of one layer's centred K and V, by group of neighbouring KV heads.</summary>
+/// <summary>Principal components of one layer's centred K and V, by group of KV heads.</summary>
 internal sealed class LayerComponents
 {
     private readonly int[][] _groups;
@@ -17,14 +17,13 @@ internal sealed class LayerComponents
 
     public IReadOnlyList<PrincipalComponents> Values { get; }
 
-    public static LayerComponents Of(LayerStatistics statistics, int headsPerGroup)
-    {
-        int[][] groups = HeadGrouping.Contiguous(statistics.Geometry.KvHeadCount, headsPerGroup);
-        return new LayerComponents(
-            groups,
-            [.. groups.Select(heads => PrincipalComponents.Of(statistics, statistics.Keys, heads))],
-            [.. groups.Select(heads => PrincipalComponents.Of(statistics, statistics.Values, heads))]);
-    }
+    public static LayerComponents Of(LayerStatistics statistics, int headsPerGroup) =>
+        Of(statistics, HeadGrouping.Contiguous(statistics.Geometry.KvHeadCount, headsPerGroup));
+
+    public static LayerComponents Of(LayerStatistics statistics, int[][] groups) => new(
+        groups,
+        [.. groups.Select(heads => PrincipalComponents.Of(statistics, statistics.Keys, heads))],
+        [.. groups.Select(heads => PrincipalComponents.Of(statistics, statistics.Values, heads))]);
 
     /// <summary>Bases of the ranks that two rules find from a group's spectrum.</summary>
     public LayerCalibration Make(Func<int, IReadOnlyList<double>, int> keyRank, Func<int, IReadOnlyList<double>, int> valueRank) =>

@@ -12,24 +12,34 @@ public static class RankShares
     public static int[][] Of(IReadOnlyList<IReadOnlyList<IReadOnlyList<double>>> energies, double meanRank)
     {
         ArgumentNullException.ThrowIfNull(energies);
-        int[][] ranks = [.. energies.Select(layer => layer.Select(_ => Ranks.Step).ToArray())];
-        var units = new List<(double Share, int Layer, int Head)>();
-        for (int layer = 0; layer < energies.Count; layer++)
-        {
-            double total = Math.Max(energies[layer].Sum(head => head.Sum()), double.Epsilon);
-            for (int head = 0; head < energies[layer].Count; head++)
-            {
-                units.AddRange(energies[layer][head].Chunk(Ranks.Step).Skip(1).Select(unit => (unit.Sum() / total, layer, head)));
-            }
-        }
+        int headCount = energies.Sum(layer => layer.Count);
+        int unitCount = headCount + (int)Math.Round((meanRank - Ranks.Step) / Ranks.Step * headCount);
+        var ranks = new Queue<int>(Share([.. energies.SelectMany(layer => Normalised(layer))], unitCount));
+        return [.. energies.Select(layer => layer.Select(_ => ranks.Dequeue()).ToArray())];
+    }
 
-        int headCount = ranks.Sum(layer => layer.Length);
-        int count = (int)Math.Round((meanRank - Ranks.Step) / Ranks.Step * headCount);
-        foreach ((_, int layer, int head) in units.OrderByDescending(unit => unit.Share).Take(count))
+    /// <summary>Ranks by spectrum that lose the least energy for so many units of 16 channels; each spectrum keeps one unit at least.</summary>
+    /// <param name="spectra">Energies of directions, falling, in units in which all of them compare.</param>
+    /// <param name="unitCount">Units to share out.</param>
+    public static int[] Share(IReadOnlyList<IReadOnlyList<double>> spectra, int unitCount)
+    {
+        ArgumentNullException.ThrowIfNull(spectra);
+        int[] ranks = [.. spectra.Select(_ => Ranks.Step)];
+        IEnumerable<(double Energy, int Spectrum)> units = spectra.SelectMany(
+            (spectrum, index) => spectrum.Chunk(Ranks.Step).Skip(1).Select(unit => (unit.Sum(), index)));
+        foreach ((_, int spectrum) in units.OrderByDescending(unit => unit.Energy).Take(unitCount - ranks.Length))
         {
-            ranks[layer][head] += Ranks.Step;
+            ranks[spectrum] += Ranks.Step;
         }
 
         return ranks;
+    }
+
+    /// <summary>Spectra in shares of their sum, times a weight.</summary>
+    public static IReadOnlyList<double>[] Normalised(IReadOnlyList<IReadOnlyList<double>> spectra, double weight = 1)
+    {
+        ArgumentNullException.ThrowIfNull(spectra);
+        double total = Math.Max(spectra.Sum(spectrum => spectrum.Sum()), double.Epsilon);
+        return [.. spectra.Select(spectrum => (double[])[.. spectrum.Select(energy => weight * energy / total)])];
     }
 }

@@ -50,6 +50,27 @@ public sealed class AllocationTests
         Assert.All(RankShares.Of([[steep, flat], [loud, loud]], 16), layer => Assert.Equal([16, 16], layer));
     }
 
+    [Fact]
+    public void RankShares_OfAnySpectra_SpendTheBudgetAndLoseTheLeast()
+    {
+        Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+        {
+            var random = new Random(seed);
+            double[][] spectra = [.. Enumerable.Range(0, 3).Select(_ =>
+                Enumerable.Range(0, 64).Select(_ => Math.Pow(10, -4 * random.NextDouble())).OrderDescending().ToArray())];
+            int unitCount = random.Next(3, 13);
+
+            int[] ranks = RankShares.Share(spectra, unitCount);
+
+            double Lost(IReadOnlyList<int> share) => spectra.Select((spectrum, index) => spectrum.Skip(share[index]).Sum()).Sum();
+            double best = (from a in Enumerable.Range(1, 4)
+                           from b in Enumerable.Range(1, 4)
+                           where unitCount - a - b is >= 1 and <= 4
+                           select Lost([Ranks.Step * a, Ranks.Step * b, Ranks.Step * (unitCount - a - b)])).Min();
+            return ranks.Sum() == unitCount * Ranks.Step && ranks.Min() >= Ranks.Step && Lost(ranks) <= best * (1 + 1e-12);
+        }).QuickCheckThrowOnFailure();
+    }
+
     private static IEnumerable<int[]> Shares(int unitCount, int budget)
     {
         if (unitCount == 1)

@@ -17,6 +17,11 @@ public sealed class RecipeTests
     [InlineData("zack(basis=stacked,energy=0.9)", "zack(energy=0.9)")]
     [InlineData("zack(basis=kq)", "zack(accuracy=0.99,basis=kq)")]
     [InlineData("kvheads", "kvheads(keep=0.5)")]
+    [InlineData("kvheads(ranks=spread,heads=2,keep=0.50)", "kvheads(keep=0.5)")]
+    [InlineData("kvheads(ranks=even,keep=0.25)", "kvheads(keep=0.25,ranks=even)")]
+    [InlineData("kvheads(heads=8,keep=0.25)", "kvheads(heads=8,keep=0.25)")]
+    [InlineData("kvheads(by=mean,ranks=even)", "kvheads(by=mean,keep=0.5)")]
+    [InlineData("kvheads(by=weights)", "kvheads(by=weights,keep=0.5)")]
     [InlineData("kvheads(rope=plane,groups=similar,by=activations,keep=0.25)", "kvheads(groups=similar,keep=0.25,rope=plane)")]
     [InlineData("pca", "pca(heads=8)")]
     [InlineData("pca(heads=4)+waterfill(keys=1.10,values=0.5,wide=1.5)", "pca(heads=4)+waterfill(keys=1.1,values=0.5)")]
@@ -27,6 +32,11 @@ public sealed class RecipeTests
     [InlineData("zack(basis=best)")]
     [InlineData("kvheads(keep=0.3)")]
     [InlineData("kvheads(by=luck)")]
+    [InlineData("kvheads(by=mean,ranks=spread)")]
+    [InlineData("kvheads(rope=plane,ranks=spread)")]
+    [InlineData("kvheads(heads=2,keep=0.25)")]
+    [InlineData("kvheads(heads=4,ranks=even)")]
+    [InlineData("kvheads(heads=3)")]
     [InlineData("pca(heads=0)")]
     [InlineData("pca(energy=0.9)+waterfill")]
     [InlineData("waterfill")]
@@ -84,61 +94,6 @@ public sealed class RecipeTests
         Matrix<double> expected = SymmetricEigen.Of(Rows.SecondMoment(stack)).Leading(16);
         (Matrix<double> map, _) = Rows.Maps(made, Size);
         Assert.InRange((map.TransposeAndMultiply(map) - expected.TransposeAndMultiply(expected)).FrobeniusNorm(), 0, 5e-3);
-    }
-
-    [Fact]
-    public void Make_KvHeadsOfDuplicates_MergesWithoutLoss()
-    {
-        Matrix<double> half = Rows.Decaying(8, 500, 2 * Size, 0.98);
-        Matrix<double> doubled = Matrix<double>.Build.Dense(500, 4 * Size, (row, column) =>
-            half[row, (column / (2 * Size) * Size) + (column % Size)]);
-        LayerStatistics statistics = Statistics.Of(Geometry, 2, doubled, doubled);
-
-        foreach (GroupBasis group in Make("kvheads(keep=0.5)", statistics).Groups)
-        {
-            Assert.Equal(Size, group.Key.Rank);
-            Assert.InRange(Lost(statistics, statistics.Keys, group.KvHeads, group.Key), 0, 1e-5);
-        }
-    }
-
-    [Fact]
-    public void Make_KvHeadsBySimilarity_FindsTheDuplicates()
-    {
-        Matrix<double> half = Rows.Decaying(9, 500, 2 * Size, 0.98);
-        Matrix<double> interleaved = Matrix<double>.Build.Dense(500, 4 * Size, (row, column) => half[row, column % (2 * Size)]);
-        LayerStatistics statistics = Statistics.Of(Geometry, 4, interleaved, interleaved);
-
-        LayerCalibration layer = Make("kvheads(groups=similar,keep=0.5)", statistics);
-
-        Assert.Equal([0, 2], layer.Groups[0].KvHeads);
-        Assert.Equal([1, 3], layer.Groups[1].KvHeads);
-    }
-
-    [Fact]
-    public void Make_KvHeads_ActivationsBeatWeightsAndWeightsBeatTheMean()
-    {
-        var random = new Random(10);
-        Matrix<double> weights = Rows.Decaying(11, 40, 4 * Size, 0.98);
-        Matrix<double> inputs = Rows.Normal(random, 600, 40);
-        inputs.MapIndexedInplace((_, column, value) => value * (1 + (column % 3)));
-        Matrix<double> values = inputs * weights;
-        LayerStatistics seen = Statistics.Of(Geometry, 2, values, values);
-        var statistics = new LayerStatistics(Geometry, 2)
-        {
-            Outputs = seen.Outputs,
-            KeyWeights = weights.TransposeThisAndMultiply(weights),
-            ValueWeights = weights.TransposeThisAndMultiply(weights),
-        };
-        for (int set = 0; set < 2; set++)
-        {
-            statistics.Keys[set].Add(Rows.ToSingles(values).AsSpan(set * 2 * Size), values.RowCount, values.ColumnCount);
-            statistics.Values[set].Add(Rows.ToSingles(values).AsSpan(set * 2 * Size), values.RowCount, values.ColumnCount);
-        }
-
-        double[] lost = [.. new[] { "activations", "weights", "mean" }.Select(by => Make($"kvheads(by={by})", statistics).Groups
-            .Average(group => Lost(statistics, statistics.Values, group.KvHeads, group.Value)))];
-
-        Assert.True(lost[0] < lost[1] && lost[1] < lost[2], string.Join(", ", lost));
     }
 
     [Fact]
