@@ -72,7 +72,8 @@ public sealed class KvHeadsRecipeTests
 
         foreach (GroupBasis group in Make("kvheads(ranks=even)", statistics).Groups)
         {
-            foreach ((SideBasis side, IReadOnlyList<GramMatrix> sets) in ((SideBasis, IReadOnlyList<GramMatrix>)[])[(group.Key, statistics.Keys), (group.Value, statistics.Values)])
+            (SideBasis Side, IReadOnlyList<GramMatrix> Sets)[] sides = [(group.Key, statistics.Keys), (group.Value, statistics.Values)];
+            foreach ((SideBasis side, IReadOnlyList<GramMatrix> sets) in sides)
             {
                 (GramMatrix gram, int[] elements) = statistics.Select(sets, group.KvHeads);
                 Assert.Equal(Size, side.Rank);
