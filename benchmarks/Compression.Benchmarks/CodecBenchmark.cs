@@ -16,6 +16,7 @@ internal static class CodecBenchmark
     [
         "raw", "int8", "int4", "int3", "int2", "int4(channels=plain)", "kivi4", "kivi2", "kivi2(group=64)", "kcvt4", "kcvt2",
         "zipcache", "zipcache(keys=channel)", "zipcache(high=8,low=4)", "zipcache(high=4,low=3,salient=0.25)",
+        "gear", "gear(bits=2)", "gear-l", "gear-l(bits=2)",
         "pca(heads=1)+waterfill", "pca(heads=4)+waterfill", "pca(heads=8)+waterfill",
     ];
 

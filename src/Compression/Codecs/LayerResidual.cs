@@ -32,6 +32,12 @@ internal abstract unsafe class LayerResidual(LatentShape shape)
     /// <summary>Completes what the quantiser decoded: + L + S.</summary>
     public abstract void AddTo(float* latent, byte* payload);
 
+    /// <summary>Asks for the bytes that <see cref="AddScores"/> will read: they come while the quantiser's are worked on.</summary>
+    public abstract void PrefetchKeys(int head, byte* payload);
+
+    /// <summary>Asks for the bytes that <see cref="AddValues"/> will read.</summary>
+    public abstract void PrefetchValues(int head, byte* payload);
+
     /// <summary>scores[count][64] += queries[count][stride]·(K of L + S).</summary>
     public abstract void AddScores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores);
 

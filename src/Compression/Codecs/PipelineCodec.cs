@@ -130,6 +130,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (byte* source = payload)
         fixed (float* x = queries, y = scores)
         {
+            stages.Residual?.PrefetchKeys(head, source + stages.Quantiser.SizeBytes);
             stages.Quantiser.Scores(head, source, x, width, queryCount, y);
             stages.Residual?.AddScores(head, source + stages.Quantiser.SizeBytes, x, width, queryCount, y);
             stages.Projection?.AddMeanScores(kvHead, x, queryCount, y);
@@ -147,6 +148,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (byte* source = payload)
         fixed (float* x = weights, y = output)
         {
+            stages.Residual?.PrefetchValues(head, source + stages.Quantiser.SizeBytes);
             stages.Quantiser.AddValues(head, source, x, queryCount, y, width);
             stages.Residual?.AddValues(head, source + stages.Quantiser.SizeBytes, x, queryCount, y, width);
             stages.Projection?.AddMeanWeights(kvHead, x, queryCount, y);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 
@@ -12,6 +13,7 @@ namespace KvCluster.Compression.Residual;
 internal sealed unsafe class GearResidual : LayerResidual
 {
     private const int Tokens = KvGeometry.BlockTokenCount;
+    private const int CacheLineSizeBytes = 64;
     private readonly ResidualMatrix[] _keys;
     private readonly ResidualMatrix[] _values;
     private readonly float[] _start;
@@ -95,11 +97,23 @@ internal sealed unsafe class GearResidual : LayerResidual
         }
     }
 
+    public override void PrefetchKeys(int head, byte* payload) => Prefetch(_keys[head], payload);
+
+    public override void PrefetchValues(int head, byte* payload) => Prefetch(_values[head], payload);
+
     public override void AddScores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores) =>
         ResidualAttention.Add(_keys[head], payload, queries, queryStride, queryCount, scores, Tokens);
 
     public override void AddValues(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride) =>
         ResidualAttention.Add(_values[head], payload, weights, Tokens, queryCount, output, outputStride);
+
+    private static void Prefetch(ResidualMatrix matrix, byte* payload)
+    {
+        for (int i = matrix.Start; i < matrix.End && Sse.IsSupported; i += CacheLineSizeBytes)
+        {
+            Sse.Prefetch0(payload + i);
+        }
+    }
 
     private static void TakeOutliers(ResidualMatrix matrix, float* latent, byte* payload, float* taken)
     {

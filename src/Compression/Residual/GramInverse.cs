@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KvCluster.Compression.Residual;
 
 /// <summary>(C·Cᵀ)⁻¹ of few rows C: with it the other factor is refitted, by least squares, to a factor that was rounded.</summary>
@@ -9,6 +11,7 @@ internal static unsafe class GramInverse
     /// <param name="count">At most 64.</param>
     /// <param name="length">Multiple of 16.</param>
     /// <param name="inverse">[count][count]; rows and columns of zeros for rows that depend on those before them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write(float* rows, int count, int length, float* inverse)
     {
         Span<double> gram = stackalloc double[count * count];

@@ -22,6 +22,7 @@ internal static unsafe class Nibbles
     /// <param name="length">Of it.</param>
     /// <param name="packed">Where the nibbles go.</param>
     /// <returns>The scale; 0 when all codes are 0.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Encode(float* vector, int length, byte* packed)
     {
         Vector256<float> largest = default;
@@ -37,10 +38,8 @@ internal static unsafe class Nibbles
             Vector256<int> low = Round(vector + i, divisor);
             Vector256<int> high = Round(vector + i + 8, divisor);
             Vector256<int> both = low | (high << 4);
-            for (int j = 0; j < NibbleOrder.GroupSizeBytes; j++)
-            {
-                packed[(i / 2) + j] = (byte)both[j];
-            }
+            Vector128<short> words = Vector128.Narrow(both.GetLower(), both.GetUpper());
+            Unsafe.WriteUnaligned(packed + (i / 2), Vector128.Narrow(words.AsUInt16(), words.AsUInt16()).AsUInt64()[0]);
         }
 
         return scale;
@@ -50,13 +49,66 @@ internal static unsafe class Nibbles
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Expand(byte* packed, int length, float* codes)
     {
-        var offset = Vector256.Create(Offset);
         for (int i = 0; i < length; i += NibbleOrder.GroupLength)
         {
-            Vector256<int> both = Widening.Bytes8(packed + (i / 2));
-            Vector256.ConvertToSingle((both & Vector256.Create(0xF)) - offset).Store(codes + i);
-            Vector256.ConvertToSingle((both >> 4) - offset).Store(codes + i + 8);
+            Read(packed + (i / 2), out Vector256<float> first, out Vector256<float> next);
+            first.Store(codes + i);
+            next.Store(codes + i + 8);
         }
+    }
+
+    /// <summary>Σ code·x in the order of <see cref="LaneDot"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Dot(byte* packed, int length, float* x)
+    {
+        Vector256<float> lower = default;
+        Vector256<float> upper = default;
+        for (int i = 0; i < length; i += NibbleOrder.GroupLength)
+        {
+            Read(packed + (i / 2), out Vector256<float> first, out Vector256<float> next);
+            lower = Vector256.FusedMultiplyAdd(Vector256.Load(x + i), first, lower);
+            upper = Vector256.FusedMultiplyAdd(Vector256.Load(x + i + 8), next, upper);
+        }
+
+        return LaneDot.Fold(lower + upper);
+    }
+
+    /// <summary>y += factors[row]·codes[row], row after row.</summary>
+    /// <param name="packed">[rowCount][length] codes.</param>
+    /// <param name="rowCount">Rows.</param>
+    /// <param name="length">Of a row; a multiple of 16.</param>
+    /// <param name="factors">By row.</param>
+    /// <param name="y">Of <paramref name="length"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddRows(byte* packed, int rowCount, int length, float* factors, float* y)
+    {
+        nint rowSizeBytes = SizeBytes(length);
+        for (int i = 0; i < length; i += NibbleOrder.GroupLength)
+        {
+            byte* codes = packed + (i / 2);
+            var lower = Vector256.Load(y + i);
+            var upper = Vector256.Load(y + i + 8);
+            for (int row = 0; row < rowCount; row++)
+            {
+                Read(codes, out Vector256<float> first, out Vector256<float> next);
+                var factor = Vector256.Create(factors[row]);
+                lower = Vector256.FusedMultiplyAdd(factor, first, lower);
+                upper = Vector256.FusedMultiplyAdd(factor, next, upper);
+                codes += rowSizeBytes;
+            }
+
+            lower.Store(y + i);
+            upper.Store(y + i + 8);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Read(byte* group, out Vector256<float> first, out Vector256<float> next)
+    {
+        var offset = Vector256.Create(Offset);
+        Vector256<int> both = Widening.Bytes8(group);
+        first = Vector256.ConvertToSingle((both & Vector256.Create(0xF)) - offset);
+        next = Vector256.ConvertToSingle((both >>> 4) - offset);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

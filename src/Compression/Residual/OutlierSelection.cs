@@ -14,21 +14,26 @@ internal static unsafe class OutlierSelection
 {
     private const int Lanes = 16;
 
+    /// <summary>Between the distances of numbers of which one is twice the other.</summary>
+    private const int PowerOfTwo = 128;
+
     /// <summary>The <paramref name="count"/> positions, ascending.</summary>
     /// <param name="matrix">Finite floats [rows][columns].</param>
-    /// <param name="rowCount">Rows.</param>
+    /// <param name="rowCount">Rows; multiple of 4.</param>
     /// <param name="columnCount">Multiple of 16.</param>
     /// <param name="count">From 1 to all.</param>
     /// <param name="distances">Room for as many numbers as there are elements.</param>
+    /// <param name="means">Room for a number a row.</param>
     /// <param name="positions">Written.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Write(float* matrix, int rowCount, int columnCount, int count, short* distances, int* positions)
+    public static void Write(float* matrix, int rowCount, int columnCount, int count, short* distances, float* means, int* positions)
     {
         int length = rowCount * columnCount;
         Vector256<short> greatest = default;
+        RowSums.Write(matrix, rowCount, columnCount, means);
         for (int row = 0; row < rowCount; row++)
         {
-            greatest = Vector256.Max(greatest, Measure(matrix + (row * columnCount), columnCount, distances + (row * columnCount)));
+            greatest = Vector256.Max(greatest, Measure(matrix + (row * columnCount), means[row] / columnCount, columnCount, distances + (row * columnCount)));
         }
 
         // Invariant: at least count lie at or above low, fewer at or above high.
@@ -39,10 +44,13 @@ internal static unsafe class OutlierSelection
             high = Math.Max(high, greatest[lane] + 1);
         }
 
+        // Few elements are sought, so the border is a few powers of two below the greatest.
         int atHigh = 0;
+        int step = PowerOfTwo;
         while (high - low > 1)
         {
-            int middle = (low + high) / 2;
+            int middle = low == 0 && step < high ? high - step : (low + high) / 2;
+            step *= 2;
             int found = CountFrom(distances, length, middle);
             if (found >= count)
             {
@@ -66,9 +74,9 @@ internal static unsafe class OutlierSelection
     /// <summary>Distances of a row from its mean: the upper half of a float without sign, so they compare as integers.</summary>
     /// <returns>The greatest by lane.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<short> Measure(float* row, int columnCount, short* distances)
+    private static Vector256<short> Measure(float* row, float rowMean, int columnCount, short* distances)
     {
-        var mean = Vector256.Create(LaneDot.Sum(row, columnCount) / columnCount);
+        var mean = Vector256.Create(rowMean);
         Vector256<short> greatest = default;
         for (int i = 0; i < columnCount; i += Lanes)
         {

@@ -28,9 +28,9 @@ internal static unsafe class PowerIteration
     {
         for (int round = 0; round < RoundCount; round++)
         {
-            for (int j = 0; j < rank; j += 2)
+            for (int j = 0; j < rank; j++)
             {
-                MultiplyRows(error, rowCount, columnCount, right + (j * columnCount), rank - j, left + (j * rowCount));
+                MultiplyRows(error, rowCount, columnCount, right + (j * columnCount), left + (j * rowCount));
             }
 
             Orthonormalise(left, rank, rowCount);
@@ -38,35 +38,38 @@ internal static unsafe class PowerIteration
         }
     }
 
-    /// <summary>Two vectors of <paramref name="left"/> at a time (the second only if there is one): left[j][row] = E[row]·right[j].</summary>
+    /// <summary>left[row] = E[row]·right, four rows at a time, each in the order of <see cref="LaneDot"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyRows(float* error, int rowCount, int columnCount, float* right, int vectorCount, float* left)
+    private static void MultiplyRows(float* error, int rowCount, int columnCount, float* right, float* left)
     {
-        float* second = vectorCount > 1 ? right + columnCount : right;
-        float* leftSecond = vectorCount > 1 ? left + rowCount : left;
-        for (int row = 0; row < rowCount; row++)
+        for (int row = 0; row < rowCount; row += 4)
         {
-            Vector256<float> lower0 = default;
-            Vector256<float> upper0 = default;
-            Vector256<float> lower1 = default;
-            Vector256<float> upper1 = default;
+            float* row1 = error + columnCount;
+            float* row2 = row1 + columnCount;
+            float* row3 = row2 + columnCount;
+            Vector256<float> lower0 = default, lower1 = default, lower2 = default, lower3 = default;
+            Vector256<float> upper0 = default, upper1 = default, upper2 = default, upper3 = default;
             for (int i = 0; i < columnCount; i += 16)
             {
-                var first8 = Vector256.Load(error + i);
-                var next8 = Vector256.Load(error + i + 8);
-                lower0 = Vector256.FusedMultiplyAdd(first8, Vector256.Load(right + i), lower0);
-                upper0 = Vector256.FusedMultiplyAdd(next8, Vector256.Load(right + i + 8), upper0);
-                lower1 = Vector256.FusedMultiplyAdd(first8, Vector256.Load(second + i), lower1);
-                upper1 = Vector256.FusedMultiplyAdd(next8, Vector256.Load(second + i + 8), upper1);
+                var lower = Vector256.Load(right + i);
+                var upper = Vector256.Load(right + i + 8);
+                lower0 = Vector256.FusedMultiplyAdd(lower, Vector256.Load(error + i), lower0);
+                upper0 = Vector256.FusedMultiplyAdd(upper, Vector256.Load(error + i + 8), upper0);
+                lower1 = Vector256.FusedMultiplyAdd(lower, Vector256.Load(row1 + i), lower1);
+                upper1 = Vector256.FusedMultiplyAdd(upper, Vector256.Load(row1 + i + 8), upper1);
+                lower2 = Vector256.FusedMultiplyAdd(lower, Vector256.Load(row2 + i), lower2);
+                upper2 = Vector256.FusedMultiplyAdd(upper, Vector256.Load(row2 + i + 8), upper2);
+                lower3 = Vector256.FusedMultiplyAdd(lower, Vector256.Load(row3 + i), lower3);
+                upper3 = Vector256.FusedMultiplyAdd(upper, Vector256.Load(row3 + i + 8), upper3);
             }
 
-            left[row] = LaneDot.Fold(lower0 + upper0);
-            leftSecond[row] = LaneDot.Fold(lower1 + upper1);
-            error += columnCount;
+            LaneDot.Fold(lower0 + upper0, lower1 + upper1, lower2 + upper2, lower3 + upper3).Store(left + row);
+            error += 4 * columnCount;
         }
     }
 
     /// <summary>Gram-Schmidt, twice for each vector, in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Orthonormalise(float* vectors, int count, int length)
     {
         for (int j = 0; j < count; j++)
@@ -91,6 +94,7 @@ internal static unsafe class PowerIteration
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddScaled(float* vector, float factor, float* other, int length)
     {
         var factors = Vector256.Create(factor);

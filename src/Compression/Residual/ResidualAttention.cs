@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
+using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Quantization;
 
 namespace KvCluster.Compression.Residual;
@@ -10,11 +10,19 @@ namespace KvCluster.Compression.Residual;
 /// </summary>
 internal static unsafe class ResidualAttention
 {
-    private const int Group = 8;
+    /// <summary>Up to so many queries, factors are unpacked in registers for each.</summary>
+    private const int FusedMaxCount = 2;
 
     public static void Add(ResidualMatrix matrix, byte* payload, float* x, int xStride, int count, float* y, int yStride)
     {
-        if (matrix.Rank > 0)
+        if (matrix.Rank > 0 && count <= FusedMaxCount)
+        {
+            for (nint i = 0; i < count; i++)
+            {
+                AddLowRank(matrix, payload, x + (i * xStride), y + (i * yStride));
+            }
+        }
+        else if (matrix.Rank > 0)
         {
             AddLowRank(matrix, payload, x, xStride, count, y, yStride);
         }
@@ -25,30 +33,41 @@ internal static unsafe class ResidualAttention
         }
     }
 
+    private static void AddLowRank(ResidualMatrix matrix, byte* payload, float* x, float* y)
+    {
+        int rank = matrix.Rank;
+        float* factors = stackalloc float[rank];
+        for (int j = 0; j < rank; j++)
+        {
+            factors[j] = Nibbles.Dot(payload + matrix.LeftStart + (j * matrix.RowCount / 2), matrix.RowCount, x) * Scale(matrix, payload, j);
+        }
+
+        Nibbles.AddRows(payload + matrix.RightStart, rank, matrix.ColumnCount, factors, y);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddLowRank(ResidualMatrix matrix, byte* payload, float* x, int xStride, int count, float* y, int yStride)
     {
         int rows = matrix.RowCount;
         int columns = matrix.ColumnCount;
         int rank = matrix.Rank;
-        float* left = TileScratch.Tile.Rent(rank * (rows + columns));
+        float* left = TileScratch.Tile.Rent(rank * (rows + columns + count));
         float* right = left + (rank * rows);
+        float* factors = right + (rank * columns);
         Nibbles.Expand(payload + matrix.LeftStart, rank * rows, left);
         Nibbles.Expand(payload + matrix.RightStart, rank * columns, right);
-        for (int i = 0; i < count; i++)
+        for (int j = 0; j < rank; j++)
         {
-            float* row = x + ((nint)i * xStride);
-            float* output = y + ((nint)i * yStride);
-            for (int j = 0; j < rank; j++)
+            float scale = Scale(matrix, payload, j);
+            for (nint i = 0; i < count; i++)
             {
-                float scale = Unsafe.ReadUnaligned<float>(payload + matrix.Start + (j * sizeof(float)));
-                var factor = Vector256.Create(LaneDot.Dot(row, left + (j * rows), rows) * scale);
-                float* vector = right + (j * columns);
-                for (int c = 0; c < columns; c += Group)
-                {
-                    Vector256.FusedMultiplyAdd(factor, Vector256.Load(vector + c), Vector256.Load(output + c)).Store(output + c);
-                }
+                factors[(i * rank) + j] = LaneDot.Dot(x + (i * xStride), left + (j * rows), rows) * scale;
             }
         }
+
+        TileMultiply.Multiply(factors, rank, right, columns, y, yStride, count, columns, rank, accumulate: true);
     }
+
+    private static float Scale(ResidualMatrix matrix, byte* payload, int rank) =>
+        Unsafe.ReadUnaligned<float>(payload + matrix.Start + (rank * sizeof(float)));
 }

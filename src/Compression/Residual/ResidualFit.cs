@@ -12,30 +12,37 @@ internal static unsafe class ResidualFit
     /// <param name="latent">Of the matrix. In an outlier's place comes the mean of what is left in its row, so that it never widens the row's range.</param>
     /// <param name="payload">Of the layer.</param>
     /// <param name="taken">By outlier, what its place lost.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TakeOutliers(ResidualMatrix matrix, float* latent, byte* payload, float* taken)
     {
-        var distances = (short*)TileScratch.Tile.Rent(matrix.Length / 2);
+        int columns = matrix.ColumnCount;
+        float* standIns = TileScratch.Tile.Rent((matrix.Length / 2) + (2 * matrix.RowCount));
+        var outlierCounts = (int*)(standIns + matrix.RowCount);
+        var distances = (short*)(outlierCounts + matrix.RowCount);
         var positions = (int*)TileScratch.Rows.Rent(matrix.OutlierCount);
-        OutlierSelection.Write(latent, matrix.RowCount, matrix.ColumnCount, matrix.OutlierCount, distances, positions);
+        OutlierSelection.Write(latent, matrix.RowCount, columns, matrix.OutlierCount, distances, standIns, positions);
         OutlierList.Write(matrix, positions, payload);
-        for (int first = 0, end; first < matrix.OutlierCount; first = end)
-        {
-            int row = positions[first] / matrix.ColumnCount;
-            int rowEnd = (row + 1) * matrix.ColumnCount;
-            float* values = latent + (row * matrix.ColumnCount);
-            for (end = first; end < matrix.OutlierCount && positions[end] < rowEnd; end++)
-            {
-                taken[end] = latent[positions[end]];
-                latent[positions[end]] = 0;
-            }
 
-            int kept = matrix.ColumnCount - (end - first);
-            float standIn = LaneDot.Sum(values, matrix.ColumnCount) / Math.Max(kept, 1);
-            for (int i = first; i < end; i++)
-            {
-                latent[positions[i]] = standIn;
-                taken[i] -= standIn;
-            }
+        // Passes over all rows, since a row is not summed quickly when elements of it were stored just before.
+        new Span<int>(outlierCounts, matrix.RowCount).Clear();
+        for (int i = 0; i < matrix.OutlierCount; i++)
+        {
+            taken[i] = latent[positions[i]];
+            latent[positions[i]] = 0;
+            outlierCounts[matrix.RowOf(positions[i])]++;
+        }
+
+        RowSums.Write(latent, matrix.RowCount, columns, standIns);
+        for (int row = 0; row < matrix.RowCount; row++)
+        {
+            standIns[row] /= Math.Max(columns - outlierCounts[row], 1);
+        }
+
+        for (int i = 0; i < matrix.OutlierCount; i++)
+        {
+            float standIn = standIns[matrix.RowOf(positions[i])];
+            latent[positions[i]] = standIn;
+            taken[i] -= standIn;
         }
     }
 
@@ -45,6 +52,7 @@ internal static unsafe class ResidualFit
     /// <param name="start">[rank][columns]: where power iteration starts.</param>
     /// <param name="payload">Of the layer.</param>
     /// <param name="taken">By outlier; overwritten.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Fit(ResidualMatrix matrix, float* error, float* start, byte* payload, float* taken)
     {
         float* left = TileScratch.Tile.Rent((matrix.Rank * (matrix.RowCount + (2 * matrix.ColumnCount) + matrix.Rank)) + matrix.OutlierCount);
@@ -67,29 +75,36 @@ internal static unsafe class ResidualFit
 
         if (matrix.OutlierCount > 0)
         {
-            for (int i = 0; i < matrix.OutlierCount; i++)
+            if (matrix.Rank > 0)
             {
-                (int row, int column) = Math.DivRem(positions[i], matrix.ColumnCount);
-                taken[i] -= LowRank(matrix, left, right, row, column);
+                SubtractLowRank(matrix, left, right, positions, taken);
             }
 
             OutlierList.WriteValues(matrix, taken, payload);
         }
     }
 
-    /// <summary>Element of L from expanded factors, the right one with its scales.</summary>
-    public static float LowRank(ResidualMatrix matrix, float* left, float* right, int row, int column)
+    /// <summary>From what the outliers lost, what L puts there: expanded factors, the right one with its scales.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SubtractLowRank(ResidualMatrix matrix, float* left, float* right, int* positions, float* taken)
     {
-        float sum = 0;
-        for (int j = 0; j < matrix.Rank; j++)
+        int columns = matrix.ColumnCount;
+        for (int i = 0; i < matrix.OutlierCount; i++)
         {
-            sum = MathF.FusedMultiplyAdd(left[(j * matrix.RowCount) + row], right[(j * matrix.ColumnCount) + column], sum);
-        }
+            int row = matrix.RowOf(positions[i]);
+            int column = positions[i] - (row * columns);
+            float sum = 0;
+            for (int j = 0; j < matrix.Rank; j++)
+            {
+                sum = MathF.FusedMultiplyAdd(left[(j * matrix.RowCount) + row], right[(j * columns) + column], sum);
+            }
 
-        return sum;
+            taken[i] -= sum;
+        }
     }
 
     /// <summary>Rounds the left factor, fits the right one to it by least squares, rounds that, and leaves both as they will be read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RoundFactors(ResidualMatrix matrix, float* error, float* left, float* right, float* work, byte* payload)
     {
         int rank = matrix.Rank;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KvCluster.Compression.Residual;
 
 /// <summary>
@@ -14,6 +16,7 @@ internal sealed class ResidualMatrix
     public const int SkipGap = 255;
 
     private const int SlotMultiple = 8;
+    private readonly ulong _inverseColumnCount;
 
     /// <param name="rowCount">Multiple of 16.</param>
     /// <param name="columnCount">Multiple of 16.</param>
@@ -26,6 +29,7 @@ internal sealed class ResidualMatrix
     {
         RowCount = rowCount;
         ColumnCount = columnCount;
+        _inverseColumnCount = (uint.MaxValue / (uint)columnCount) + 1;
         Rank = rank;
         OutlierCount = outlierCount;
         LatentOffset = latentOffset;
@@ -66,4 +70,8 @@ internal sealed class ResidualMatrix
     public int CodeStart => GapStart + SlotCount;
 
     public int End => CodeStart + SlotCount;
+
+    /// <summary>Of a position, without a division: exact for all below 2^32 / columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int RowOf(int position) => (int)(((uint)position * _inverseColumnCount) >> 32);
 }

@@ -33,7 +33,7 @@ public sealed unsafe class GearResidualTests
         var residuals = new Residuals(shape, "kcvt2", options);
         (byte[] payload, _) = residuals.Encode(Latents.Random(shape, shapeIndex));
         List<ResidualOracle> oracles = ResidualOracle.Read(shape, options, payload);
-        foreach (int count in new[] { 1, 3, 11, 16 })
+        foreach (int count in new[] { 1, 2, 3, 8, 11, 31, 32, 45, 73 })
         {
             for (int head = 0; head < shape.HeadCount; head++)
             {
@@ -249,28 +249,5 @@ public sealed unsafe class GearResidualTests
         }
 
         Assert.InRange(accepted, 100, 1999);
-    }
-
-    [Fact]
-    public void Attention_AfterTheFirstCall_AllocatesNothing()
-    {
-        var residuals = new Residuals(Plain, "kivi2(group=64)", Gear);
-        (byte[] payload, _) = residuals.Encode(Residuals.Realistic(Plain, 1));
-        float[] x = Latents.Floats(20 * 64, 1);
-        float[] y = new float[20 * 64];
-        Run();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run();
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-
-        void Run()
-        {
-            fixed (float* from = x, to = y)
-            fixed (byte* bytes = payload)
-            {
-                residuals.Stage.AddScores(0, bytes, from, 64, 20, to);
-                residuals.Stage.AddValues(0, bytes, from, 1, to, 64);
-            }
-        }
     }
 }

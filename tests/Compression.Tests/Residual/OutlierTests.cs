@@ -82,11 +82,11 @@ public sealed unsafe class OutlierTests
     {
         short[] distances = new short[matrix.Length];
         int[] positions = new int[count];
-        fixed (float* m = matrix)
+        fixed (float* m = matrix, means = new float[rowCount])
         fixed (short* d = distances)
         fixed (int* p = positions)
         {
-            OutlierSelection.Write(m, rowCount, columnCount, count, d, p);
+            OutlierSelection.Write(m, rowCount, columnCount, count, d, means, p);
         }
 
         return positions;

@@ -70,6 +70,22 @@ public sealed unsafe class PowerIterationTests
         Assert.All(right, value => Assert.Equal(0, value));
     }
 
+    [Theory]
+    [InlineData(16)]
+    [InlineData(64)]
+    [InlineData(96)]
+    public void RowSums_FourAtATime_AreThoseOfOne(int columnCount)
+    {
+        float[] matrix = Residual(64, columnCount, 9);
+        float[] sums = new float[64];
+        fixed (float* m = matrix, s = sums)
+        {
+            RowSums.Write(m, 64, columnCount, s);
+        }
+
+        Assert.Equal(Enumerable.Range(0, 64).Select(row => Quantization.Sums.Of(matrix[(row * columnCount)..((row + 1) * columnCount)])), sums);
+    }
+
     /// <summary>What a 2-bit quantiser loses of K-like data.</summary>
     private static float[] Residual(int rowCount, int columnCount, int seed)
     {

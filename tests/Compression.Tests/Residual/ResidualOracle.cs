@@ -8,7 +8,7 @@ namespace KvCluster.Compression.Tests.Residual;
 internal sealed class ResidualOracle
 {
     private readonly List<(float[] Left, float Scale, float[] Right)> _ranks = [];
-    private readonly List<(int Slot, int Position, int Code)> _outliers = [];
+    private readonly List<(int Position, int Code)> _outliers = [];
     private readonly float _outlierScale;
     private readonly int _columnCount;
 
@@ -34,7 +34,7 @@ internal sealed class ResidualOracle
             for (int slot = 0; slot < slots; slot++)
             {
                 position += payload[end + 4 + slot];
-                _outliers.Add((slot, position, (sbyte)payload[end + 4 + slots + slot]));
+                _outliers.Add((position, (sbyte)payload[end + 4 + slots + slot]));
             }
 
             end += 4 + (2 * slots);
@@ -74,16 +74,10 @@ internal sealed class ResidualOracle
             }
         }
 
-        float[,] chains = new float[4, _columnCount];
-        foreach ((int slot, int position, int code) in _outliers)
+        foreach ((int position, int code) in _outliers)
         {
             (int row, int column) = Math.DivRem(position, _columnCount);
-            chains[slot % 4, column] = MathF.FusedMultiplyAdd(x[row] * _outlierScale, code, chains[slot % 4, column]);
-        }
-
-        for (int c = 0; c < _columnCount && _outliers.Count > 0; c++)
-        {
-            y[c] += chains[0, c] + chains[2, c] + (chains[1, c] + chains[3, c]);
+            y[column] = MathF.FusedMultiplyAdd(x[row] * _outlierScale, code, y[column]);
         }
     }
 

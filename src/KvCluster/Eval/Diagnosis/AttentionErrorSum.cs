@@ -35,8 +35,8 @@ internal sealed class AttentionErrorSum(int layerCount)
         {
             float[] expected = new float[rows.Length];
             float[] actual = new float[rows.Length];
-            exact.Attend(layer, kvHead, blocks.Count, block => contrast.RawPayload(blocks[block].Payload(layer)), rows, expected);
-            encoded.Attend(layer, kvHead, blocks.Count, block => contrast.OtherPayload(blocks[block].Payload(layer)), rows, actual);
+            exact.Attend(layer, [kvHead], blocks.Count, block => contrast.RawPayload(blocks[block].Payload(layer)), rows, expected);
+            encoded.Attend(layer, [kvHead], blocks.Count, block => contrast.OtherPayload(blocks[block].Payload(layer)), rows, actual);
             _norms[layer] += TensorPrimitives.SumOfSquares<float>(expected);
             TensorPrimitives.Subtract(actual, expected, actual);
             _errors[layer] += TensorPrimitives.SumOfSquares<float>(actual);

@@ -19,6 +19,9 @@ internal sealed class CodecTimer : IDisposable
     private readonly SlabLease[][] _codecContext;
     private readonly EncodedAttention _rawAttention;
     private readonly EncodedAttention _codecAttention;
+    private readonly int[][][] _rawHeadSets; // by layer
+    private readonly int[][][] _codecHeadSets;
+    private readonly float[] _together;
     private readonly float[] _output;
 
     public CodecTimer(ContrastCodec contrast, RawCodec raw, KvCodec codec, CapturedAttention attention)
@@ -28,7 +31,10 @@ internal sealed class CodecTimer : IDisposable
         _blocks = attention.Blocks;
         KvGeometry geometry = codec.Geometry;
         _queries = [.. attention.Queries.GroupBy(query => (query.Layer, query.KvHead)).Select(group => group.First().Rows[..geometry.HeadSize])];
-        _output = new float[geometry.HeadSize];
+        _together = new float[geometry.KvHeadCount * geometry.HeadSize];
+        _output = new float[_together.Length];
+        _rawHeadSets = HeadSets(raw);
+        _codecHeadSets = HeadSets(codec);
         _rawContext = Context(raw, contrast.RawPayload);
         _codecContext = Context(codec, contrast.OtherPayload);
         _rawAttention = new EncodedAttention(raw);
@@ -49,8 +55,8 @@ internal sealed class CodecTimer : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             double encoded = Time(Encode) / (Math.Min(EncodedBlockCount, _blocks.Count) * KvGeometry.BlockTokenCount);
-            double rawAttended = Time(() => Attend(_rawAttention, _rawContext));
-            double attended = Time(() => Attend(_codecAttention, _codecContext));
+            double rawAttended = Time(() => Attend(_rawAttention, _rawHeadSets, _rawContext));
+            double attended = Time(() => Attend(_codecAttention, _codecHeadSets, _codecContext));
             if (round > 0)
             {
                 encode.Add(encoded);
@@ -88,18 +94,28 @@ internal sealed class CodecTimer : IDisposable
         }
     }
 
-    private void Attend(EncodedAttention attention, SlabLease[][] context)
+    /// <summary>Heads that are stored together attend together, as with one worker of the engine.</summary>
+    private void Attend(EncodedAttention attention, int[][][] headSets, SlabLease[][] context)
     {
-        int heads = _codec.Geometry.KvHeadCount;
+        int size = _codec.Geometry.HeadSize;
         for (int layer = 0; layer < LayerCount; layer++)
         {
             int at = layer;
-            for (int head = 0; head < heads; head++)
+            foreach (int[] heads in headSets[layer])
             {
-                attention.Attend(layer, head, context.Length, block => context[block][at].Span, _queries[(layer * heads) + head], _output);
+                int length = heads.Length * size;
+                for (int i = 0; i < heads.Length; i++)
+                {
+                    _queries[(layer * _codec.Geometry.KvHeadCount) + heads[i]].CopyTo(_together.AsSpan(i * size));
+                }
+
+                attention.Attend(layer, heads, context.Length, block => context[block][at].Span, _together.AsSpan(0, length), _output.AsSpan(0, length));
             }
         }
     }
+
+    private static int[][][] HeadSets(KvCodec codec) =>
+        [.. Enumerable.Range(0, codec.Geometry.LayerCount).Select(layer => codec.HeadSets(layer).Select(heads => heads.ToArray()).ToArray())];
 
     private SlabLease[][] Context(KvCodec codec, PartOf part) =>
         [.. Enumerable.Range(0, ContextBlockCount).Select(i => Enumerable.Range(0, LayerCount).Select(layer =>

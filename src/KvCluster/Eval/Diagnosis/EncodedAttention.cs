@@ -21,30 +21,38 @@ internal sealed class EncodedAttention(KvCodec codec)
     /// <summary>The payload of a layer of a Block.</summary>
     public delegate ReadOnlySpan<byte> PayloadOf(int block);
 
+    /// <summary>Heads that the codec stores together can be given together, as the engine does: it unpacks them once.</summary>
     /// <param name="layer">Index of the layer.</param>
-    /// <param name="kvHead">KV head that the queries attend to.</param>
+    /// <param name="kvHeads">KV heads that the queries attend to: one, or some of one of <see cref="KvCodec.HeadSets"/>.</param>
     /// <param name="blockCount">Blocks of context, at least one.</param>
     /// <param name="payloadOf">Their payloads.</param>
-    /// <param name="queries">[queryCount][HeadSize], as the engine gives them to <see cref="KvCodec.Scores"/>.</param>
-    /// <param name="output">[queryCount][HeadSize], overwritten.</param>
-    public void Attend(int layer, int kvHead, int blockCount, PayloadOf payloadOf, ReadOnlySpan<float> queries, Span<float> output)
+    /// <param name="queries">[kvHeads][queryCount][HeadSize], as the engine gives them to <see cref="KvCodec.Scores"/>.</param>
+    /// <param name="output">Of the same shape, overwritten.</param>
+    public void Attend(int layer, ReadOnlySpan<int> kvHeads, int blockCount, PayloadOf payloadOf, ReadOnlySpan<float> queries, Span<float> output)
     {
         int headSize = codec.Geometry.HeadSize;
         int queryCount = queries.Length / headSize;
-        int outputWidth = codec.OutputWidth(layer, kvHead);
-        Reserve(ref _projected, queryCount * codec.QueryWidth(layer, kvHead));
+        int queriesOfHead = queryCount / kvHeads.Length;
+        int queryWidth = codec.QueryWidth(layer, kvHeads[0]);
+        int outputWidth = codec.OutputWidth(layer, kvHeads[0]);
+        Reserve(ref _projected, queryCount * queryWidth);
         Reserve(ref _gathered, queryCount * outputWidth);
         Reserve(ref _blockScores, blockCount * queryCount * Tokens);
         Reserve(ref _rowScores, blockCount * Tokens);
         if (codec.IsProjected)
         {
-            codec.ProjectQueries(layer, kvHead, queries, queryCount, _projected);
+            for (int i = 0; i < kvHeads.Length; i++)
+            {
+                ReadOnlySpan<float> ofHead = queries.Slice(i * queriesOfHead * headSize, queriesOfHead * headSize);
+                codec.ProjectQueries(layer, kvHeads[i], ofHead, queriesOfHead, _projected.AsSpan(i * queriesOfHead * queryWidth));
+            }
+
             queries = _projected;
         }
 
         for (int block = 0; block < blockCount; block++)
         {
-            codec.Scores(layer, kvHead, payloadOf(block), queries, queryCount, Scores(block, queryCount));
+            codec.Scores(layer, kvHeads[0], payloadOf(block), queries, queryCount, Scores(block, queryCount));
         }
 
         for (int query = 0; query < queryCount; query++)
@@ -56,12 +64,13 @@ internal sealed class EncodedAttention(KvCodec codec)
         gathered.Clear();
         for (int block = 0; block < blockCount; block++)
         {
-            codec.AddValues(layer, kvHead, payloadOf(block), Scores(block, queryCount), queryCount, gathered);
+            codec.AddValues(layer, kvHeads[0], payloadOf(block), Scores(block, queryCount), queryCount, gathered);
         }
 
-        if (codec.IsProjected)
+        for (int i = 0; i < kvHeads.Length && codec.IsProjected; i++)
         {
-            codec.ExpandOutput(layer, kvHead, gathered, queryCount, output);
+            Span<float> ofHead = output.Slice(i * queriesOfHead * headSize, queriesOfHead * headSize);
+            codec.ExpandOutput(layer, kvHeads[i], gathered[(i * queriesOfHead * outputWidth)..], queriesOfHead, ofHead);
         }
     }
 
