@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Quantization.Readers;
 
@@ -13,6 +14,7 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
     where TVector : struct
 {
     private const int TileSize = 64;
+    private const int PrefetchBytes = 2048;
 
     /// <summary>Up to so many rows, unpacking in registers for each beats unpacking once into memory; measured on Zen 3.</summary>
     private static int FusedMaxRowCount => TReader.BitCount == 16 ? 1 : 3;
@@ -142,6 +144,7 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
             TReader.ReadPair(packed, start + (6 * width), out first, out second);
             sum6 = TLanes.MultiplyAdd(factor, first, sum6);
             sum7 = TLanes.MultiplyAdd(factor, second, sum7);
+            Prefetch(packed + PrefetchBytes);
             packed += rowSizeBytes;
         }
 
@@ -199,6 +202,19 @@ internal sealed unsafe class PackedMultiply<TReader, TLanes, TVector>(SimdPath p
 
         TLanes.Store(sum0, y);
         TLanes.Store(sum1, y + TLanes.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* row)
+    {
+        if (Sse.IsSupported && TReader.BitCount >= 8)
+        {
+            Sse.Prefetch0(row);
+            if (TReader.BitCount > 8)
+            {
+                Sse.Prefetch0(row + 64);
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
