@@ -49,13 +49,13 @@ internal static class Quantisers
     {
         StageParameters parameters = context.Parameters;
         int high = parameters.OneOf("high", 4, 8, 4, 3);
-        int low = parameters.OneOf("low", 2, 4, 3, 2);
+        int low = parameters.OneOf("low", 3, 4, 3, 2);
         if (high <= low)
         {
             throw parameters.Fail($"salient tokens need more bits than the others: high={high}, low={low}.");
         }
 
-        int count = TokenCount(parameters.Number("salient", 0.5, 0, 1));
+        int count = TokenCount(parameters.Number("salient", 0.25, 0, 1));
         bool isRandom = parameters.OneOf("choose", "saliency", "saliency", "random") == "random";
         TokenSegment[] segments = [new(0, count, high), new(count, Tokens - count, low)];
         TensorQuantiser keys = parameters.OneOf("keys", "token", "token", "channel") == "channel"

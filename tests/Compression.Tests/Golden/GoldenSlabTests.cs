@@ -24,7 +24,7 @@ public sealed class GoldenSlabTests
         ["kivi4"] = "kivi4",
         ["kivi2"] = "kivi2",
         ["kcvt2"] = "kcvt2",
-        ["zipcache"] = "zipcache",
+        ["zipcache"] = "zipcache(low=2,salient=0.5)",
         ["zipcache-channel"] = "zipcache(high=8,keys=channel,low=3,salient=0.25)",
         ["waterfill"] = "pca+waterfill",
     };

@@ -19,11 +19,12 @@ internal sealed record QuantiserFormat(
         Kivi("kivi4", 4, 32), Kivi("kivi2", 2, 32), Kivi("kivi2(group=64)", 2, 64),
         Int("kcvt4", 4) with { HasChannelwiseKeys = true, IsSeparable = false },
         Int("kcvt2", 2) with { HasChannelwiseKeys = true, IsSeparable = false },
-        Mixed("zipcache", 32, 4, 2),
-        Mixed("zipcache(choose=random)", 32, 4, 2),
-        Mixed("zipcache(keys=channel)", 32, 4, 2) with { HasChannelwiseKeys = true },
+        Mixed("zipcache", 16, 4, 3),
+        Mixed("zipcache(low=2,salient=0.5)", 32, 4, 2),
+        Mixed("zipcache(choose=random)", 16, 4, 3),
+        Mixed("zipcache(keys=channel)", 16, 4, 3) with { HasChannelwiseKeys = true },
         Mixed("zipcache(high=8,low=3,salient=0.25)", 16, 8, 3),
-        Mixed("zipcache(high=3,salient=0.75)", 48, 3, 2),
+        Mixed("zipcache(high=3,low=2,salient=0.75)", 48, 3, 2),
     ];
 
     public (int Count, int Bits)[] KeySegments =>

@@ -29,8 +29,8 @@ public sealed class ProbeCorrelationTests(ITestOutputHelper output)
     private double MeanCorrelation(double fraction, string norm)
     {
         int[] prompt = Prompt();
-        using CpuModelRunner some = DemoModel.Load(FormattableString.Invariant($"zipcache(high=8,low=4,probes={fraction},norm={norm})"));
-        using CpuModelRunner all = DemoModel.Load($"zipcache(high=8,low=4,probes=1,norm={norm})");
+        using CpuModelRunner some = DemoModel.Load(FormattableString.Invariant($"zipcache(high=8,low=4,salient=0.5,probes={fraction},norm={norm})"));
+        using CpuModelRunner all = DemoModel.Load($"zipcache(high=8,low=4,salient=0.5,probes=1,norm={norm})");
         double[] correlations = [.. Saliency(some, prompt).Zip(Saliency(all, prompt), Correlation)];
         output.WriteLine(FormattableString.Invariant($"{norm} {fraction}: {string.Join(" ", correlations.Select(c => c.ToString("0.000")))}"));
         return correlations.Average();
