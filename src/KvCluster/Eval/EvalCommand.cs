@@ -29,7 +29,7 @@ internal static class EvalCommand
         Option<int> diagnose = new("--diagnose") { HelpName = "N", Description = "Prompts of each task on which KL, attention errors and times are measured; 0: none", DefaultValueFactory = _ => 2 };
         Option<string?> second = new("--second") { HelpName = "on|FILE", Description = "Asks a second question about each document over the reused prefix: made from the document, or rows of a file" };
         Option<bool> details = new("--details") { Description = "Also shows attention errors of every layer" };
-        Option<string?> json = new("--json") { HelpName = "FILE", Description = "Saves the report as JSON" };
+        Option<string?> json = new("--json") { HelpName = "FILE", Description = "Saves the report as JSON, after each codec" };
         Option<string?> html = new("--html") { HelpName = "FILE", Description = "Saves the report with its plot as HTML" };
         Option<string?> model = ModelOption.Create();
         AtLeast(limit, 1);
@@ -52,15 +52,15 @@ internal static class EvalCommand
                 DiagnosedRows = parsed.GetValue(diagnose),
                 Second = parsed.GetValue(second),
             };
-            EvalReport report = await RunAsync(options, cancellationToken);
+            EvalReport report = await RunAsync(
+                options, report => SaveAsync(report, parsed.GetValue(json), parsed.GetValue(html), cancellationToken), cancellationToken);
             Print(report, parsed.GetValue(details));
-            await SaveAsync(report, parsed.GetValue(json), parsed.GetValue(html), cancellationToken);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static Task<EvalReport> RunAsync(EvalOptions options, CancellationToken cancellationToken) =>
+    private static Task<EvalReport> RunAsync(EvalOptions options, Func<EvalReport, Task> save, CancellationToken cancellationToken) =>
         Progress().StartAsync(async progress =>
         {
             using var run = new EvalRun(
@@ -71,7 +71,7 @@ internal static class EvalCommand
                     return () => bar.Increment(1);
                 },
                 cancellationToken);
-            return await run.RunAsync();
+            return await run.RunAsync(save);
         });
 
     private static void Print(EvalReport report, bool details)

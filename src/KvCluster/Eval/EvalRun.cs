@@ -37,7 +37,8 @@ internal sealed class EvalRun : IDisposable
         _model = EvalModel.Open(options.ModelFolder);
     }
 
-    public async Task<EvalReport> RunAsync()
+    /// <param name="onSpec">Given the report so far after each spec, so that a run which is cut off is not lost.</param>
+    public async Task<EvalReport> RunAsync(Func<EvalReport, Task> onSpec)
     {
         // Specs that can't be used are refused before the first row is asked.
         foreach (string spec in _options.Specs.Where(spec => AutoSpec.TryParse(spec) is null))
@@ -52,21 +53,26 @@ internal sealed class EvalRun : IDisposable
             string spec = AutoSpec.TryParse(written) is { } asked ? await ChooseAsync(asked) : KvOption.Canonical(written);
             if (results.TrueForAll(result => result.KvSpec != spec))
             {
+                await onSpec(Report(results));
                 results.Add(await EvaluateAsync(_model.Codec(spec), raw.MeanAccuracy));
             }
         }
 
-        return new EvalReport
-        {
-            Data = Path.GetFileName(_options.Data),
-            Model = _model.Name,
-            RawBytesPerToken = _model.Geometry.TokenSizeBytes,
-            Specs = results,
-            Auto = _choices,
-        };
+        EvalReport report = Report(results);
+        await onSpec(report);
+        return report;
     }
 
     public void Dispose() => _model.Dispose();
+
+    private EvalReport Report(IEnumerable<SpecResult> results) => new()
+    {
+        Data = Path.GetFileName(_options.Data),
+        Model = _model.Name,
+        RawBytesPerToken = _model.Geometry.TokenSizeBytes,
+        Specs = [.. results],
+        Auto = [.. _choices],
+    };
 
     private async Task<SpecResult> EvaluateAsync(KvCodec codec, double? rawMeanAccuracy)
     {

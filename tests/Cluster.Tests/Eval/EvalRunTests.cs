@@ -56,7 +56,15 @@ public sealed class EvalRunTests : IDisposable
             new EvalOptions { Data = _data, Specs = specs, ModelFolder = RepositoryRoot.ModelFolder, DiagnosedRows = diagnosed, Second = second },
             (_, _) => () => { },
             TestContext.Current.CancellationToken);
-        return await run.RunAsync().WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken);
+        var saved = new List<int>();
+        EvalReport report = await run.RunAsync(
+            soFar =>
+            {
+                saved.Add(soFar.Specs.Count);
+                return Task.CompletedTask;
+            }).WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken);
+        Assert.Equal(Enumerable.Range(1, report.Specs.Count), saved);
+        return report;
     }
 
     private void Take(string file, params string[] tasks) => File.WriteAllLines(
