@@ -35,7 +35,7 @@ internal sealed class DecodeLeg(RequestServices services, string requestId, Work
     {
         await foreach (DecodeEvent decodeEvent in call.ResponseStream.ReadAllAsync(watched.Token))
         {
-            watched.NoteSign();
+            watched.NoteWord();
             await OnEvent(decodeEvent);
             if (decodeEvent is { EventCase: DecodeEvent.EventOneofCase.Tokens, Tokens.FinishReason: not FinishReason.Unspecified })
             {

@@ -17,7 +17,8 @@ public interface IWorkerPoolGrain : IGrainWithStringKey
     /// <summary>A request lost this worker: it gets no work until its next report.</summary>
     public Task Suspect(string workerId, ulong epoch);
 
-    public Task<bool> IsMember(string workerId, ulong epoch);
+    /// <returns>What it last reported; null when the incarnation is no member.</returns>
+    public Task<LoadReport?> LoadOf(string workerId, ulong epoch);
 
     public Task<WorkerState[]> Snapshot();
 

@@ -63,14 +63,14 @@ internal sealed class PrefillLeg(
     /// <returns>Whether everything is put.</returns>
     private async Task<bool> TryAsync(Placement placement, CancellationToken cancellationToken)
     {
-        await using var watched = new WorkerCall(services, _poolKey, placement, lease, cancellationToken);
+        await using var watched = new WorkerCall(services, _poolKey, placement, lease, static () => false, cancellationToken);
         try
         {
             using AsyncServerStreamingCall<PrefillEvent> call =
                 services.Clients.Prefill(placement.Worker.Address).Prefill(CreateRequest(), cancellationToken: watched.Token);
             await foreach (PrefillEvent prefillEvent in call.ResponseStream.ReadAllAsync(watched.Token))
             {
-                watched.NoteSign();
+                watched.NoteWord();
                 OnEvent(prefillEvent);
                 if (prefillEvent.EventCase == PrefillEvent.EventOneofCase.FirstToken)
                 {

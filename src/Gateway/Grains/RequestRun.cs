@@ -107,7 +107,8 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
                 $"no decode worker of model {command.Model} takes work; start one, or try again when one has come back"));
         }
 
-        await using var watched = new WorkerCall(services, _decodePoolKey, placement, lease, cancellationToken);
+        await using var watched = new WorkerCall(
+            services, _decodePoolKey, placement, lease, () => _handover is { IsUnderWay: true, HasFirstToken: false }, cancellationToken);
         if (isFirst && lease.HasStore && uncachedTokens >= services.Options.LocalPrefillMaxTokens)
         {
             StartPrefill(names, lease, cachedBlocks, prefillToken);

@@ -7,19 +7,38 @@ namespace KvCluster.Gateway.Grains;
 /// The time that a request spends on one worker: its token is cancelled when the request is, when the worker leaves its pool,
 /// and when it gives no sign for too long. Disposing gives the placement back.
 /// </summary>
+/// <remarks>
+/// Until the worker's first word in this call it may be busy with others: then it counts as a sign that its load changes. Afterwards only its own
+/// words do.
+/// </remarks>
 internal sealed class WorkerCall : IAsyncDisposable
 {
     private readonly RequestServices _services;
     private readonly IWorkerPoolGrain _pool;
     private readonly CancellationTokenSource _cancellation;
     private readonly PrefixLease _lease;
+    private readonly Func<bool> _waitsForOthers;
     private readonly Task _watch;
+    private LoadReport? _load;
     private long _signAt;
+    private bool _hasSpoken;
     private string? _lossReason;
 
+    /// <param name="services">Options and clock.</param>
+    /// <param name="poolKey">The worker's pool.</param>
+    /// <param name="placement">The worker.</param>
+    /// <param name="lease">Kept alive meanwhile.</param>
+    /// <param name="waitsForOthers">Whether it is somebody else's turn to act, so that silence says nothing.</param>
+    /// <param name="cancellationToken">Of the request.</param>
     public WorkerCall(
-        RequestServices services, string poolKey, Placement placement, PrefixLease lease, CancellationToken cancellationToken)
+        RequestServices services,
+        string poolKey,
+        Placement placement,
+        PrefixLease lease,
+        Func<bool> waitsForOthers,
+        CancellationToken cancellationToken)
     {
+        _waitsForOthers = waitsForOthers;
         _services = services;
         _pool = services.Pool(poolKey);
         _lease = lease;
@@ -34,8 +53,12 @@ internal sealed class WorkerCall : IAsyncDisposable
 
     public CancellationToken Token { get; }
 
-    /// <summary>The worker gave a sign of life.</summary>
-    public void NoteSign() => _signAt = _services.Time.GetTimestamp();
+    /// <summary>The worker said something in this call.</summary>
+    public void NoteWord()
+    {
+        _hasSpoken = true;
+        NoteSign();
+    }
 
     /// <summary>The request needs this call no longer.</summary>
     public bool IsEnded { get; private set; }
@@ -67,6 +90,8 @@ internal sealed class WorkerCall : IAsyncDisposable
         await _pool.Release(Placement.ReservationId);
     }
 
+    private void NoteSign() => _signAt = _services.Time.GetTimestamp();
+
     private async Task WatchAsync()
     {
         TimeSpan interval = TimeSpan.FromMilliseconds(_services.Options.HeartbeatIntervalMs);
@@ -77,7 +102,15 @@ internal sealed class WorkerCall : IAsyncDisposable
             {
                 await Task.Delay(interval, _services.Time, Token);
                 await _lease.RenewIfDueAsync(Token);
-                if (!await _pool.IsMember(Placement.Worker.WorkerId, Placement.Epoch))
+                LoadReport? load = await _pool.LoadOf(Placement.Worker.WorkerId, Placement.Epoch);
+                bool getsOn = load != _load && !_hasSpoken;
+                _load = load;
+                if (getsOn || _waitsForOthers())
+                {
+                    NoteSign();
+                }
+
+                if (load is null)
                 {
                     _lossReason = "left its pool: no heartbeat, or restarted";
                 }

@@ -28,7 +28,7 @@ internal sealed class WorkerPoolGrain(GatewayOptions options, TimeProvider time)
         return Task.CompletedTask;
     }
 
-    public Task<bool> IsMember(string workerId, ulong epoch) => Task.FromResult(Pool.IsMember(workerId, epoch));
+    public Task<LoadReport?> LoadOf(string workerId, ulong epoch) => Task.FromResult(Pool.LoadOf(workerId, epoch));
 
     public Task<WorkerState[]> Snapshot() => Task.FromResult(Pool.Snapshot());
 

@@ -74,10 +74,11 @@ internal sealed class WorkerPool(IRoutingPolicy policy, TimeSpan heartbeatInterv
         }
     }
 
-    public bool IsMember(string workerId, ulong epoch)
+    /// <returns>What it last reported; null when the incarnation is no member.</returns>
+    public LoadReport? LoadOf(string workerId, ulong epoch)
     {
         Expire();
-        return Find(workerId, epoch) is not null;
+        return Find(workerId, epoch)?.Load;
     }
 
     public WorkerState[] Snapshot()

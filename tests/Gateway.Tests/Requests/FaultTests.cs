@@ -105,6 +105,44 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public async Task Generate_PromptWaitsLongWhileItsWorkerGetsOn_NobodyTakesOver()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(prefill: 2, decode: 2, configure: options =>
+        {
+            options.HeartbeatIntervalMs = 500;
+            options.StallTimeoutMs = 1000;
+        });
+        int beatCount = 0;
+        var gate = new TaskCompletionSource();
+        foreach (TestWorker worker in cluster.Prefill)
+        {
+            worker.Behavior.ReadyGate = gate;
+            worker.Behavior.QueuedTokens = () => 1000 - Interlocked.Increment(ref beatCount);
+        }
+
+        Task answer = AssertRightAsync(cluster);
+        await Timeouts.UntilAsync(() => Task.FromResult(Volatile.Read(ref beatCount) >= 60), "heartbeats for three stall times");
+        gate.SetResult();
+        await answer;
+        Assert.Single(cluster.Prefill.SelectMany(worker => worker.Behavior.Prefills));
+        Assert.Single(cluster.Decode.SelectMany(worker => worker.Behavior.Decodes));
+    }
+
+    [Fact]
+    public async Task Generate_PrefillWorkerStallsButBeats_AnotherTakesOver()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(prefill: 2, configure: options =>
+        {
+            options.HeartbeatIntervalMs = 500;
+            options.StallTimeoutMs = 1000;
+        });
+        cluster.Prefill[0].Behavior.Fault = WorkerFault.Hang;
+        cluster.Prefill[0].Behavior.FaultAfterTokens = 0;
+        await AssertRightAsync(cluster);
+        Assert.Single(cluster.Prefill[1].Behavior.Prefills);
+    }
+
+    [Fact]
     public async Task Generate_OnlyDecodeWorkerRestarts_GoesOnThere()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();

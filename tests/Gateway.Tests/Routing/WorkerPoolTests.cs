@@ -13,13 +13,13 @@ public sealed class WorkerPoolTests
     public WorkerPoolTests() => _pool = new WorkerPool(new DecodeRoutingPolicy(), Interval, _time);
 
     [Fact]
-    public void IsMember_SilentForTooManyIntervals_False()
+    public void LoadOf_SilentForTooManyIntervals_Null()
     {
         _pool.Join(Worker("a"), 7);
         _time.Advance(WorkerPool.SilentIntervals * Interval);
-        Assert.True(_pool.IsMember("a", 7));
+        Assert.NotNull(_pool.LoadOf("a", 7));
         _time.Advance(TimeSpan.FromTicks(1));
-        Assert.False(_pool.IsMember("a", 7));
+        Assert.Null(_pool.LoadOf("a", 7));
         Assert.False(_pool.Report("a", 7, LoadReport.Idle));
     }
 
@@ -33,7 +33,7 @@ public sealed class WorkerPoolTests
             Assert.True(_pool.Report("a", 7, LoadReport.Idle));
         }
 
-        Assert.True(_pool.IsMember("a", 7));
+        Assert.NotNull(_pool.LoadOf("a", 7));
     }
 
     [Fact]

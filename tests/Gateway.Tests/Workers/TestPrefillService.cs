@@ -13,6 +13,7 @@ internal sealed class TestPrefillService(WorkerBehavior behavior) : Prefill.Pref
         try
         {
             await FaultAsync(0, context);
+            await (behavior.ReadyGate?.Task ?? Task.CompletedTask).WaitAsync(context.CancellationToken);
             int[] tokens = [.. request.TokenIds];
             int first = behavior.Script.Next(tokens, tokens.Length);
             await responseStream.WriteAsync(new PrefillEvent

@@ -96,7 +96,7 @@ internal sealed class TestWorker : IAsyncDisposable
                 try
                 {
                     await client.HeartbeatAsync(
-                        new HeartbeatRequest { WorkerId = WorkerId, Epoch = Epoch, Load = new WorkerLoad() }, cancellationToken: _stop.Token);
+                        new HeartbeatRequest { WorkerId = WorkerId, Epoch = Epoch, Load = new WorkerLoad { QueuedTokens = Behavior.QueuedTokens?.Invoke() ?? 0 } }, cancellationToken: _stop.Token);
                 }
                 catch (RpcException e) when (e.StatusCode == StatusCode.NotFound)
                 {

@@ -15,7 +15,7 @@ internal sealed class WorkerBehavior(Script script)
     /// <summary>Tokens sent before the fault.</summary>
     public int FaultAfterTokens { get; set; }
 
-    /// <summary>When set, DecodeReady and decoding wait for it.</summary>
+    /// <summary>When set, DecodeReady and decoding, or the first token of prefill, wait for it.</summary>
     public TaskCompletionSource? ReadyGate { get; set; }
 
     /// <summary>When set, each decoded token after the first waits for one release.</summary>
@@ -28,6 +28,9 @@ internal sealed class WorkerBehavior(Script script)
     public ConcurrentQueue<DecodeStart> Decodes { get; } = new();
 
     public ConcurrentQueue<DecodePrefillDone> PrefillDones { get; } = new();
+
+    /// <summary>What heartbeats say of prompt tokens to compute; null: always none.</summary>
+    public Func<long>? QueuedTokens { get; set; }
 
     public int ActiveCallCount => Volatile.Read(ref _activeCallCount);
 
