@@ -76,6 +76,16 @@ public abstract class KvCodec(KvGeometry geometry)
     public abstract void Scores(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> queries, int queryCount, Span<float> scores);
 
+    /// <summary>Asks for the bytes that <see cref="Scores"/> will read, where a lone query would wait for them. Changes no result.</summary>
+    public virtual void PrefetchKeys(int layer, int kvHead, ReadOnlySpan<byte> payload)
+    {
+    }
+
+    /// <summary>Asks for the bytes that <see cref="AddValues"/> will read.</summary>
+    public virtual void PrefetchValues(int layer, int kvHead, ReadOnlySpan<byte> payload)
+    {
+    }
+
     /// <summary>
     /// Adds weights [queryCount][64] times the values of one head to output [queryCount][OutputWidth].
     /// </summary>

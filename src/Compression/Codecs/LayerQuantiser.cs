@@ -27,6 +27,16 @@ internal abstract unsafe class LayerQuantiser(LatentShape shape)
     /// <summary>The plain way, token by token in their order.</summary>
     public abstract void Decode(byte* payload, float* latent);
 
+    /// <summary>Asks for the bytes that <see cref="Scores"/> will read.</summary>
+    public virtual void PrefetchKeys(int head, byte* payload)
+    {
+    }
+
+    /// <summary>Asks for the bytes that <see cref="AddValues"/> will read.</summary>
+    public virtual void PrefetchValues(int head, byte* payload)
+    {
+    }
+
     /// <summary>scores[count][64] = queries[count][stride]·K of a latent head, over its KeySize channels.</summary>
     public abstract void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores);
 

@@ -119,6 +119,24 @@ internal sealed unsafe class PipelineCodec : KvCodec
         }
     }
 
+    public override void PrefetchKeys(int layer, int kvHead, ReadOnlySpan<byte> payload)
+    {
+        PipelineLayer stages = _layers[layer];
+        fixed (byte* source = payload)
+        {
+            stages.Quantiser.PrefetchKeys(stages.Projection?.GroupOf(kvHead) ?? kvHead, source);
+        }
+    }
+
+    public override void PrefetchValues(int layer, int kvHead, ReadOnlySpan<byte> payload)
+    {
+        PipelineLayer stages = _layers[layer];
+        fixed (byte* source = payload)
+        {
+            stages.Quantiser.PrefetchValues(stages.Projection?.GroupOf(kvHead) ?? kvHead, source);
+        }
+    }
+
     public override void Scores(
         int layer, int kvHead, ReadOnlySpan<byte> payload, ReadOnlySpan<float> queries, int queryCount, Span<float> scores)
     {

@@ -54,6 +54,10 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
         }
     }
 
+    public override void PrefetchKeys(int head, byte* payload) => keys.Prefetch(head, payload);
+
+    public override void PrefetchValues(int head, byte* payload) => values.Prefetch(head, payload + keys.SizeBytes);
+
     public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
     {
         if (selection is null)

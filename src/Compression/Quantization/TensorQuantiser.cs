@@ -26,6 +26,11 @@ internal abstract unsafe class TensorQuantiser(LatentShape shape)
 
     public abstract void Decode(byte* payload, float* latent);
 
+    /// <summary>Asks for the bytes that <see cref="Multiply"/> will read.</summary>
+    public virtual void Prefetch(int head, byte* payload)
+    {
+    }
+
     /// <summary>Of K: Y = X·K. Of V: Y += X·V.</summary>
     /// <param name="head">A latent head.</param>
     /// <param name="payload">Of this tensor.</param>

@@ -1,4 +1,5 @@
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
 
@@ -92,6 +93,13 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
                 DecodeCodes(head, i, payload + CodesOffset(head, i), channels, parameters, latent);
             }
         }
+    }
+
+    public override void Prefetch(int head, byte* payload)
+    {
+        CacheLines.Prefetch(payload, TokenParameters.SizeBytes);
+        CacheLines.Prefetch(payload + StepsOffset + (_channelStarts[head] / 2), 1);
+        CacheLines.Prefetch(payload + CodesOffset(head, 0), Size(head) * _codeBitsPerChannel / 8);
     }
 
     protected int Size(int head) => _channelStarts[head + 1] - _channelStarts[head];

@@ -57,6 +57,17 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         Append(_plan.Appending[task / _geometry.KvHeadCount], task % _geometry.KvHeadCount, worker);
     }
 
+    /// <summary>The lines of a column are far apart: all are asked for long before <see cref="Append"/> needs the first.</summary>
+    public void Prefetch(int index, int kvHead)
+    {
+        ref readonly StepSegment segment = ref _plan.Segments[index];
+        Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
+        fixed (Half* keys = open.Slice(OpenLayers.HeadOffset(_geometry, kvHead), OpenLayers.HeadLength(_geometry)))
+        {
+            Prefetch(keys + segment.FirstColumn);
+        }
+    }
+
     /// <summary>One KV head of one segment.</summary>
     public void Append(int index, int kvHead, int worker)
     {
@@ -69,7 +80,7 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         {
             Half* columns = keys + segment.FirstColumn;
             Half* values = keys + ((KvGeometry.BlockTokenCount + segment.FirstColumn) * size);
-            Fetch(columns);
+            Prefetch(columns);
             for (int token = 0; token < segment.TokenCount; token++)
             {
                 int row = segment.FirstRow + token;
@@ -119,8 +130,7 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         }
     }
 
-    /// <summary>The lines of a column are far apart: all are asked for before the first is needed.</summary>
-    private void Fetch(Half* column)
+    private void Prefetch(Half* column)
     {
         for (int channel = 0; Sse.IsSupported && channel < _geometry.HeadSize; channel++)
         {

@@ -10,6 +10,9 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// </summary>
 internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
 {
+    /// <summary>So few queries wait for memory, where more are busy with what they have.</summary>
+    private const int LoneQueryCount = 4;
+
     private readonly StepPlan _plan;
     private readonly Activations _activations;
     private readonly KvCodec _codec;
@@ -55,18 +58,23 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         ref readonly StepSegment segment = ref _plan.Segments[tile.Segment];
         AttentionScratch scratch = _scratch[worker];
         int queryCount = tile.TokenCount * _group;
+        int encodedCount = Math.Min(segment.BlockIndex, segment.Cache.FirstDeferredBlock);
+        if (encodedCount > 0 && queryCount <= LoneQueryCount)
+        {
+            _codec.PrefetchKeys(_layer, kvHeads[0], segment.Cache.BlockList[0].Payload(_layer));
+        }
+
         scratch.Begin(kvHeads.Length * queryCount, Geometry.HeadSize);
         for (int i = 0; i < kvHeads.Length; i++)
         {
             if (segment.AppendsInAttention)
             {
-                _append.Append(tile.Segment, kvHeads[i], worker);
+                _append.Prefetch(tile.Segment, kvHeads[i]);
             }
 
             LoadQueries(segment.FirstRow + tile.FirstToken, tile.TokenCount, kvHeads[i], scratch.QueryPointer + (i * queryCount * Geometry.HeadSize));
         }
 
-        int encodedCount = Math.Min(segment.BlockIndex, segment.Cache.FirstDeferredBlock);
         if (_codec.IsProjected && encodedCount > 0)
         {
             AttendProjected(segment, encodedCount, kvHeads, scratch);
@@ -80,6 +88,11 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         for (int i = 0; i < kvHeads.Length; i++)
         {
             AttendBlocks(_openCodec, segment, encodedCount, segment.BlockIndex, kvHeads[i], scratch, i * queryCount, queryCount);
+            if (segment.AppendsInAttention)
+            {
+                _append.Append(tile.Segment, kvHeads[i], worker);
+            }
+
             AttendOwnBlock(segment, tile, kvHeads[i], scratch, i * queryCount, queryCount);
         }
 
@@ -121,11 +134,22 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         ReadOnlySpan<float> queries = scratch.Queries.Slice(firstQuery * size, queryCount * size);
         Span<float> scores = scratch.Scores.Slice(firstQuery * KvGeometry.BlockTokenCount, queryCount * KvGeometry.BlockTokenCount);
         Span<float> output = scratch.Output.Slice(firstQuery * size, queryCount * size);
+        bool isLone = queryCount <= LoneQueryCount;
         for (int i = firstBlock; i < endBlock; i++)
         {
             ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
+            if (isLone)
+            {
+                codec.PrefetchValues(_layer, kvHead, payload);
+            }
+
             codec.Scores(_layer, kvHead, payload, queries, queryCount, scores);
             scratch.UpdateSoftmax(firstQuery, output, size);
+            if (isLone && i + 1 < endBlock)
+            {
+                codec.PrefetchKeys(_layer, kvHead, segment.Cache.BlockList[i + 1].Payload(_layer));
+            }
+
             codec.AddValues(_layer, kvHead, payload, scores, queryCount, output);
         }
     }

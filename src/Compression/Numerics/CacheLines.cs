@@ -1,0 +1,17 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace KvCluster.Compression.Numerics;
+
+/// <summary>Asks for memory before it is needed. A wrong guess costs time only.</summary>
+internal static unsafe class CacheLines
+{
+    private const int SizeBytes = 64;
+
+    public static void Prefetch(byte* start, int sizeBytes)
+    {
+        for (int i = 0; Sse.IsSupported && i < sizeBytes; i += SizeBytes)
+        {
+            Sse.Prefetch0(start + i);
+        }
+    }
+}
