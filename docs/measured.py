@@ -21,9 +21,11 @@ def number(value, digits):
 def overview(spec):
     inside = spec.get("diagnosis") or {}
     times = inside.get("timing") or {}
-    return [f"`{spec['kv_spec']}`", number(spec["ratio_at_4096"], 2), number(spec["bytes_per_token_at_4096"], 0), percent(spec["mean_accuracy"]),
-            percent(spec["accuracy_kept"]), number(spec["mean_nll"], 4), number(inside.get("kl_divergence"), 4), percent(inside.get("attention_error")),
-            number(times.get("encode_microseconds_per_token"), 1), number(times.get("attention_microseconds"), 0), number(times.get("attention_time_of_raw"), 2)]
+    prompts = sum(task["row_count"] for task in spec["tasks"])
+    return [f"`{spec['kv_spec']}`", number(prompts, 0), number(spec["ratio_at_4096"], 2), number(spec["bytes_per_token_at_4096"], 0),
+            percent(spec["mean_accuracy"]), percent(spec["accuracy_kept"]), number(spec["mean_nll"], 4), number(inside.get("kl_divergence"), 4),
+            percent(inside.get("attention_error")), number(times.get("encode_microseconds_per_token"), 1),
+            number(times.get("attention_microseconds"), 0), number(times.get("attention_time_of_raw"), 2)]
 
 
 def second(spec):
@@ -32,7 +34,7 @@ def second(spec):
 
 
 KINDS = {
-    False: (["spec", "at 4,096", "B/token", "accuracy", "kept", "NLL", "KL", "attention error", "encode us", "attention us", "of raw"], overview),
+    False: (["spec", "prompts", "at 4,096", "B/token", "accuracy", "kept", "NLL", "KL", "attention error", "encode us", "attention us", "of raw"], overview),
     True: (["spec", "first question", "second, prefix reused", "second, asked alone", "cached"], second),
 }
 
