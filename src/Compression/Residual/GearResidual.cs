@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Residual;
 
@@ -13,7 +13,6 @@ namespace KvCluster.Compression.Residual;
 internal sealed unsafe class GearResidual : LayerResidual
 {
     private const int Tokens = KvGeometry.BlockTokenCount;
-    private const int CacheLineSizeBytes = 64;
     private readonly ResidualMatrix[] _keys;
     private readonly ResidualMatrix[] _values;
     private readonly float[] _start;
@@ -107,13 +106,7 @@ internal sealed unsafe class GearResidual : LayerResidual
     public override void AddValues(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride) =>
         ResidualAttention.Add(_values[head], payload, weights, Tokens, queryCount, output, outputStride);
 
-    private static void Prefetch(ResidualMatrix matrix, byte* payload)
-    {
-        for (int i = matrix.Start; i < matrix.End && Sse.IsSupported; i += CacheLineSizeBytes)
-        {
-            Sse.Prefetch0(payload + i);
-        }
-    }
+    private static void Prefetch(ResidualMatrix matrix, byte* payload) => CacheLines.Prefetch(payload + matrix.Start, matrix.End - matrix.Start);
 
     private static void TakeOutliers(ResidualMatrix matrix, float* latent, byte* payload, float* taken)
     {

@@ -93,11 +93,7 @@ public sealed class FaultTests
     [Fact]
     public async Task Generate_WorkerStallsButBeats_AnotherTakesOver()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync(decode: 2, configure: options =>
-        {
-            options.HeartbeatIntervalMs = 500;
-            options.StallTimeoutMs = 1000;
-        });
+        await using TestCluster cluster = await TestCluster.StartAsync(decode: 2, configure: StallSoon);
         cluster.Decode[0].Behavior.Fault = WorkerFault.Hang;
         cluster.Decode[0].Behavior.FaultAfterTokens = 3;
         await AssertRightAsync(cluster);
@@ -107,11 +103,7 @@ public sealed class FaultTests
     [Fact]
     public async Task Generate_PromptWaitsLongWhileItsWorkerGetsOn_NobodyTakesOver()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync(prefill: 2, decode: 2, configure: options =>
-        {
-            options.HeartbeatIntervalMs = 500;
-            options.StallTimeoutMs = 1000;
-        });
+        await using TestCluster cluster = await TestCluster.StartAsync(prefill: 2, decode: 2, configure: StallSoon);
         int beatCount = 0;
         var gate = new TaskCompletionSource();
         foreach (TestWorker worker in cluster.Prefill)
@@ -131,11 +123,7 @@ public sealed class FaultTests
     [Fact]
     public async Task Generate_PrefillWorkerStallsButBeats_AnotherTakesOver()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync(prefill: 2, configure: options =>
-        {
-            options.HeartbeatIntervalMs = 500;
-            options.StallTimeoutMs = 1000;
-        });
+        await using TestCluster cluster = await TestCluster.StartAsync(prefill: 2, configure: StallSoon);
         cluster.Prefill[0].Behavior.Fault = WorkerFault.Hang;
         cluster.Prefill[0].Behavior.FaultAfterTokens = 0;
         await AssertRightAsync(cluster);
@@ -182,6 +170,12 @@ public sealed class FaultTests
         Status status = await cluster.FailureAsync(TestCluster.Request(cluster.Prompt(), 5));
         Assert.Equal(StatusCode.ResourceExhausted, status.StatusCode);
         await cluster.UntilAllReleasedAsync();
+    }
+
+    private static void StallSoon(GatewayOptions options)
+    {
+        options.HeartbeatIntervalMs = 500;
+        options.StallTimeoutMs = 1000;
     }
 
     private static async Task AssertRightAsync(TestCluster cluster)

@@ -54,17 +54,24 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
 
     public override void Execute(int task, int worker)
     {
-        Append(_plan.Appending[task / _geometry.KvHeadCount], task % _geometry.KvHeadCount, worker);
+        int index = _plan.Appending[task / _geometry.KvHeadCount];
+        int kvHead = task % _geometry.KvHeadCount;
+        Prefetch(index, kvHead);
+        Append(index, kvHead, worker);
     }
 
-    /// <summary>The lines of a column are far apart: all are asked for long before <see cref="Append"/> needs the first.</summary>
+    /// <summary>The lines of a column are far apart: all are asked for before <see cref="Append"/>, the earlier the better.</summary>
     public void Prefetch(int index, int kvHead)
     {
         ref readonly StepSegment segment = ref _plan.Segments[index];
         Span<Half> open = segment.Slot < 0 ? segment.Cache.OpenLayer(_layer) : _activations.Slot(segment.Slot);
         fixed (Half* keys = open.Slice(OpenLayers.HeadOffset(_geometry, kvHead), OpenLayers.HeadLength(_geometry)))
         {
-            Prefetch(keys + segment.FirstColumn);
+            Half* column = keys + segment.FirstColumn;
+            for (int channel = 0; Sse.IsSupported && channel < _geometry.HeadSize; channel++)
+            {
+                Sse.Prefetch0(column + (channel * KvGeometry.BlockTokenCount));
+            }
         }
     }
 
@@ -80,7 +87,6 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
         {
             Half* columns = keys + segment.FirstColumn;
             Half* values = keys + ((KvGeometry.BlockTokenCount + segment.FirstColumn) * size);
-            Prefetch(columns);
             for (int token = 0; token < segment.TokenCount; token++)
             {
                 int row = segment.FirstRow + token;
@@ -127,14 +133,6 @@ internal sealed unsafe class AppendJob : ParallelJob, IDisposable
             {
                 seen = Interlocked.CompareExchange(ref first, token, seen) == seen ? token : Volatile.Read(ref first);
             }
-        }
-    }
-
-    private void Prefetch(Half* column)
-    {
-        for (int channel = 0; Sse.IsSupported && channel < _geometry.HeadSize; channel++)
-        {
-            Sse.Prefetch0(column + (channel * KvGeometry.BlockTokenCount));
         }
     }
 }
