@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside the .NET SDK (Python and Node clients of gRPC), builds everything and runs all tests.
+# Installs what the tests need beside the .NET SDK (Python and Node clients of gRPC, Redis), builds everything and runs all tests.
 # The last line is 'N passed, N failed'; exits non-zero when anything failed.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -10,6 +10,7 @@ needed=()
 command -v protoc >/dev/null || needed+=(protobuf-compiler)
 command -v node >/dev/null || needed+=(nodejs)
 command -v npm >/dev/null || needed+=(npm)
+command -v redis-server >/dev/null || needed+=(redis-server)
 if ((${#needed[@]})); then
   echo "installing ${needed[*]}"
   apt-get update -qq

@@ -32,6 +32,8 @@ internal sealed class TestStore : IAsyncDisposable
 
     public V1.KvStore.KvStoreClient Client { get; }
 
+    public IServiceProvider Services => _app.Services;
+
     public BlockReader Reader { get; }
 
     public MemoryTier Tier { get; }
@@ -41,22 +43,25 @@ internal sealed class TestStore : IAsyncDisposable
     public IReadOnlyList<string> Addresses { get; }
 
     public static async Task<TestStore> StartAsync(
-        long budgetBytes = 64 << 20, string listenAddress = "http://localhost:0", string httpListenAddress = "", string dataFolder = "")
+        long budgetBytes = 64 << 20, string listenAddress = "http://localhost:0", string httpListenAddress = "", string dataFolder = "",
+        Action<KvStoreOptions>? configure = null, bool isRealTime = false)
     {
         var time = new TestTimeProvider();
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], new Dictionary<string, string?>
         {
             ["Logging:LogLevel:Default"] = "None",
         }, isEmbedded: true);
-        builder.Services.AddSingleton<TimeProvider>(time);
-        builder.AddServiceDefaults("kvstore-test").AddKvStore(new KvStoreOptions
+        builder.Services.AddSingleton(isRealTime ? TimeProvider.System : time);
+        var options = new KvStoreOptions
         {
             ListenAddress = listenAddress,
             HttpListenAddress = httpListenAddress,
             MemoryBudgetBytes = budgetBytes,
             DataFolder = dataFolder,
             DiskBudgetBytes = 64 << 20,
-        });
+        };
+        configure?.Invoke(options);
+        builder.AddServiceDefaults("kvstore-test").AddKvStore(options);
         WebApplication app = builder.Build();
         app.MapServiceDefaults().MapKvStore();
         await ServiceHost.StartAsync(app).Soon();

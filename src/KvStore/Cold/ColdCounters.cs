@@ -3,6 +3,8 @@ namespace KvCluster.KvStore.Cold;
 /// <summary>What a cold tier has done since it started. Thread-safe.</summary>
 internal sealed class ColdCounters
 {
+    private long _demotedBlocks;
+    private long _declinedBlocks;
     private long _writtenBlocks;
     private long _writtenBytes;
     private long _readBlocks;
@@ -15,6 +17,12 @@ internal sealed class ColdCounters
     private long _queueFullSkips;
     private long _noRoomSkips;
     private long _pausedSkips;
+
+    /// <summary>Blocks queued for the tier.</summary>
+    public long DemotedBlocks => Volatile.Read(ref _demotedBlocks);
+
+    /// <summary>Blocks that were not worth a write.</summary>
+    public long DeclinedBlocks => Volatile.Read(ref _declinedBlocks);
 
     public long WrittenBlocks => Volatile.Read(ref _writtenBlocks);
 
@@ -47,6 +55,10 @@ internal sealed class ColdCounters
     public long PausedSkips => Volatile.Read(ref _pausedSkips);
 
     public long SkippedWrites => QueueFullSkips + NoRoomSkips + PausedSkips;
+
+    public void DemotedBlock() => Interlocked.Increment(ref _demotedBlocks);
+
+    public void DeclinedBlock() => Interlocked.Increment(ref _declinedBlocks);
 
     public void Wrote(long sizeBytes)
     {

@@ -4,10 +4,10 @@ using KvCluster.KvStore.Tiers;
 namespace KvCluster.KvStore.Cold;
 
 /// <summary>
-/// The way of blocks from memory into a cold tier: when they are used again, so that a crash keeps them, and at the latest when they are
-/// evicted. Guarded by the memory tier's lock. Tails never go.
+/// The way of blocks from memory into each cold tier that lacks them: when they are used again, so that a crash keeps them, and at the latest
+/// when they are evicted. Guarded by the memory tier's lock. Tails never go.
 /// </summary>
-internal sealed class Demotion(IColdTier cold, WriteAdmission admission, StoreCounters counters) : ITierBelow
+internal sealed class Demotion(IColdTier cold, IReadOnlyList<ColdLevel> levels) : ITierBelow
 {
     public bool TryGetSize(BlockId id, out long sizeBytes) => cold.TryGetSize(id, out sizeBytes);
 
@@ -21,18 +21,26 @@ internal sealed class Demotion(IColdTier cold, WriteAdmission admission, StoreCo
 
     private void Offer(StoredBlock block, bool wasUsedAgain)
     {
-        if (block.IsTransient || cold.TryGetSize(block.Id, out _))
+        if (block.IsTransient)
         {
             return;
         }
 
-        if (!admission.Admit(block.Id, wasUsedAgain, block.ByteCount))
+        foreach (ColdLevel level in levels)
         {
-            counters.DeclinedBlock();
-        }
-        else if (cold.TryWrite(ColdBlock.ShareOf(block)))
-        {
-            counters.DemotedBlock();
+            if (level.Tier.TryGetSize(block.Id, out _))
+            {
+                continue;
+            }
+
+            if (!level.Admission.Admit(block.Id, wasUsedAgain, block.ByteCount))
+            {
+                level.Tier.Counters.DeclinedBlock();
+            }
+            else if (level.Tier.TryWrite(ColdBlock.ShareOf(block)))
+            {
+                level.Tier.Counters.DemotedBlock();
+            }
         }
     }
 }

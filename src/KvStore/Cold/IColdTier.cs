@@ -4,7 +4,7 @@ namespace KvCluster.KvStore.Cold;
 
 /// <summary>
 /// A tier below memory: it deals in whole, complete blocks, takes them in behind the request and gives them out verified. Thread-safe;
-/// only <see cref="ReadAsync"/> and <see cref="WaitForRoomAsync"/> take time.
+/// only <see cref="LocateAsync"/>, <see cref="ReadAsync"/> and <see cref="WaitForRoomAsync"/> take time.
 /// </summary>
 internal interface IColdTier : IAsyncDisposable
 {
@@ -12,6 +12,15 @@ internal interface IColdTier : IAsyncDisposable
 
     /// <summary>Whether the block can be read, and how many bytes of memory that takes. Blocks that wait to be written count.</summary>
     public bool TryGetSize(BlockId id, out long sizeBytes);
+
+    /// <summary>
+    /// Finds out which of these blocks the tier holds, where that takes I/O: afterwards <see cref="TryGetSize"/> knows. Takes no longer than
+    /// the tier's own time limit, and a tier that can't be asked then holds nothing.
+    /// </summary>
+    /// <param name="ids">Blocks that are not known to be here.</param>
+    /// <param name="isChain">Whether those after a missing one are of no use.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task LocateAsync(IReadOnlyList<BlockId> ids, bool isChain, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Keeps a block that is here from being dropped for room, until as many <see cref="Unhold"/>.</summary>
     public bool TryHold(BlockId id);

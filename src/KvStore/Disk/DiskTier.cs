@@ -25,7 +25,7 @@ internal sealed partial class DiskTier : IColdTier
     private readonly ILogger _logger;
     private readonly DiskIndex _index;
     private readonly SegmentLog _log;
-    private readonly WriteQueue _queue;
+    private readonly WriteQueue<DiskRecord> _queue;
     private readonly Task _writer;
 
     private DiskTier(
@@ -38,7 +38,7 @@ internal sealed partial class DiskTier : IColdTier
         _time = time;
         _pool = pool;
         _logger = logger;
-        _queue = new WriteQueue(options.QueueBytes);
+        _queue = new WriteQueue<DiskRecord>(options.QueueBytes);
         _log = new SegmentLog(folder, index, _lock, options, counters, pool, logger);
         _log.ShrinkToBudget();
         _writer = Task.Run(RunWriterAsync);

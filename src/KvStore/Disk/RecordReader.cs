@@ -12,20 +12,20 @@ internal static class RecordReader
 {
     /// <summary>The block; null when anything about it is not as it was written.</summary>
     /// <exception cref="IOException">The device failed.</exception>
-    public static ColdBlock? Read(IDiskFile file, in RecordEntry entry, SlabPool pool)
+    public static ColdBlock? Read(IRecordSource source, in RecordEntry entry, SlabPool pool)
     {
         int bodyOffset = RecordHeader.BodyOffsetOf(entry.LayerCount);
         byte[] head = ArrayPool<byte>.Shared.Rent(bodyOffset);
         try
         {
             int[] sizes = new int[entry.LayerCount];
-            return file.Read([head.AsMemory(0, bodyOffset)], entry.Offset) == bodyOffset
+            return source.Read([head.AsMemory(0, bodyOffset)], entry.Offset) == bodyOffset
                 && RecordHeader.TryRead(head.AsSpan(0, bodyOffset), out RecordHeader header, out _)
                 && header.BlockId == entry.BlockId
                 && header.LayerCount == entry.LayerCount
                 && header.LengthBytes == entry.LengthBytes
                 && header.TryReadSizes(head.AsSpan(RecordHeader.SizeBytes, bodyOffset - RecordHeader.SizeBytes), sizes)
-                    ? ReadSlabs(file, entry, sizes, pool)
+                    ? ReadSlabs(source, entry, sizes, pool)
                     : null;
         }
         finally
@@ -34,14 +34,24 @@ internal static class RecordReader
         }
     }
 
-    private static ColdBlock? ReadSlabs(IDiskFile file, in RecordEntry entry, int[] sizes, SlabPool pool)
+    /// <summary>The record at the beginning of <paramref name="source"/>, when it is of this block.</summary>
+    /// <exception cref="IOException">The device failed.</exception>
+    public static ColdBlock? Read(IRecordSource source, BlockId id, SlabPool pool)
+    {
+        byte[] head = new byte[RecordHeader.SizeBytes];
+        return source.Read([head], 0) == head.Length && RecordHeader.TryRead(head, out RecordHeader header, out _) && header.BlockId == id
+            ? Read(source, new RecordEntry(id, 0, header.LengthBytes, header.LayerCount), pool)
+            : null;
+    }
+
+    private static ColdBlock? ReadSlabs(IRecordSource source, in RecordEntry entry, int[] sizes, SlabPool pool)
     {
         SlabLease[] slabs = Array.ConvertAll(sizes, pool.Rent);
         bool isSound = false;
         try
         {
             long offset = entry.Offset + RecordHeader.BodyOffsetOf(entry.LayerCount);
-            if (file.Read(Array.ConvertAll(slabs, slab => slab.Memory), offset) != sizes.Sum(size => (long)size)
+            if (source.Read(Array.ConvertAll(slabs, slab => slab.Memory), offset) != sizes.Sum(size => (long)size)
                 || Slab.TryReadHeader(slabs[0].Span, out SlabHeader first) != SlabError.None)
             {
                 return null;

@@ -23,7 +23,7 @@ internal sealed partial class SegmentLog(
     /// <exception cref="IOException">The disk is full or failed; the block is not stored.</exception>
     public bool TryAppend(ColdBlock block)
     {
-        long length = RecordHeader.LengthOf(block.LayerCount, block.SizeBytes);
+        long length = EncodedRecord.LengthOf(block);
         if (length > int.MaxValue || !TryMakeRoom(length))
         {
             return false;
@@ -147,16 +147,7 @@ internal sealed partial class SegmentLog(
         }
 
         Segment segment = _active ??= CreateSegment();
-        var parts = new List<ReadOnlyMemory<byte>>(block.LayerCount + 2)
-        {
-            RecordHeader.Create(block.Id, [.. block.Slabs.Select(slab => slab.SizeBytes)], lengthBytes),
-        };
-        parts.AddRange(block.Slabs.Select(slab => (ReadOnlyMemory<byte>)slab.Memory));
-        int padding = lengthBytes - RecordHeader.BodyOffsetOf(block.LayerCount) - (int)block.SizeBytes;
-        if (padding > 0)
-        {
-            parts.Add(new byte[padding]);
-        }
+        EncodedRecord record = EncodedRecord.Of(block);
 
         // Accounted for first: at no instant are the files longer than the index says.
         lock (gate)
@@ -166,7 +157,7 @@ internal sealed partial class SegmentLog(
 
         try
         {
-            segment.File.Write(parts, segment.EndOffset);
+            segment.File.Write(record.Parts, segment.EndOffset);
         }
         catch (IOException)
         {

@@ -10,10 +10,15 @@ namespace KvCluster.KvStore.Grpc;
 internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, TimeProvider time, ILogger logger)
 {
     private long _lastProgress = time.GetTimestamp();
+    private Task _location = Task.CompletedTask;
+    private bool _wasLocated;
 
     public async Task RunAsync(
         IReadOnlyList<BlockId> blockIds, IServerStreamWriter<Protocol.SlabFrame> output, CancellationToken cancellationToken)
     {
+        // Beside the read: blocks that are here, or are being put, do not wait for what a slow tier knows.
+        _location = tier.LocateAsync(blockIds, isChain: false, cancellationToken);
+        _wasLocated = _location.IsCompletedSuccessfully;
         ReadSession session = tier.OpenRead(blockIds);
         try
         {
@@ -78,6 +83,13 @@ internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, 
         if (step.IsFetching)
         {
             await step.Wake!.WaitAsync(cancellationToken);
+            return true;
+        }
+
+        if (!_wasLocated)
+        {
+            await Task.WhenAny(step.Wake!, _location).WaitAsync(cancellationToken);
+            _wasLocated = _location.IsCompleted;
             return true;
         }
 

@@ -1,7 +1,9 @@
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
 using KvCluster.V1;
@@ -35,12 +37,13 @@ internal sealed class KvStoreService(
             .RunAsync(ids, responseStream, context.CancellationToken);
     }
 
-    public override Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
+    public override async Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
     {
         BlockId[] ids = ParseIds(request.BlockIds);
         TimeSpan leaseTime = request.LeaseMs == 0 ? TimeSpan.Zero : LeaseTime(request.LeaseMs);
+        await tier.LocateAsync(ids, isChain: true, context.CancellationToken);
         int held = tier.Lookup(ids, leaseTime, out string leaseId);
-        return Task.FromResult(new LookupReply { HeldBlockCount = held, LeaseId = leaseId });
+        return new LookupReply { HeldBlockCount = held, LeaseId = leaseId };
     }
 
     public override Task<RenewLeaseReply> RenewLease(RenewLeaseRequest request, ServerCallContext context) =>
@@ -89,37 +92,21 @@ internal sealed class KvStoreService(
             DroppedBlocks = counters.DroppedBlocks,
             AbortedBlocks = counters.AbortedBlocks,
         };
-        if (tier.Cold is { } cold && stat.Below is { } below)
+        foreach (IColdTier cold in tier.ColdTiers)
         {
-            reply.Disk = DescribeDisk(below, cold.Counters, counters);
+            switch (cold)
+            {
+                case DiskTier disk:
+                    reply.Disk = ColdStats.Describe(disk, counters);
+                    break;
+                case RedisTier redis:
+                    reply.Redis = ColdStats.Describe(redis);
+                    break;
+            }
         }
 
         return Task.FromResult(reply);
     }
-
-    private static DiskStat DescribeDisk(ColdStat stat, ColdCounters cold, StoreCounters counters) => new()
-    {
-        BlockCount = stat.BlockCount,
-        ByteCount = stat.ByteCount,
-        ByteBudget = stat.ByteBudget,
-        SegmentCount = stat.SegmentCount,
-        QueuedByteCount = stat.QueuedByteCount,
-        HeldBlockCount = stat.HeldBlockCount,
-        HitBlocks = counters.BelowHitBlocks,
-        PromotedBlocks = counters.PromotedBlocks,
-        DemotedBlocks = counters.DemotedBlocks,
-        DeclinedBlocks = counters.DeclinedBlocks,
-        WrittenBlocks = cold.WrittenBlocks,
-        WrittenBytes = cold.WrittenBytes,
-        ReadBlocks = cold.ReadBlocks,
-        ReadBytes = cold.ReadBytes,
-        SkippedWrites = cold.SkippedWrites,
-        FailedWrites = cold.FailedWrites,
-        FailedReads = cold.FailedReads,
-        CorruptBlocks = cold.CorruptBlocks,
-        ReclaimedBlocks = cold.ReclaimedBlocks,
-        CarriedBlocks = cold.CarriedBlocks,
-    };
 
     private TimeSpan LeaseTime(int leaseMs)
     {

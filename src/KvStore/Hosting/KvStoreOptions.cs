@@ -1,3 +1,4 @@
+using KvCluster.KvStore.Redis;
 using KvCluster.ServiceDefaults.Options;
 
 namespace KvCluster.KvStore.Hosting;
@@ -29,6 +30,21 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// 0: only those.
     /// </summary>
     public long DiskUnprovenBytesPerSecond { get; set; } = 64 << 20;
+
+    /// <summary>StackExchange.Redis connection string of a Redis that shards share as the tier below memory and disk. Default empty: none.</summary>
+    public string RedisConnection { get; set; } = "";
+
+    /// <summary>How long a block stays in Redis after it was written or read last. Default 1 day.</summary>
+    public TimeSpan RedisBlockTtl { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>Longest wait for an answer of Redis, milliseconds; for a block, longer by a second for every 16 MiB. Default 250.</summary>
+    public int RedisTimeoutMs { get; set; } = 250;
+
+    /// <summary>
+    /// Bytes a second of blocks that were used only once that may be written to Redis; blocks that were used again always are. Default 16 MiB.
+    /// 0: only those.
+    /// </summary>
+    public long RedisUnprovenBytesPerSecond { get; set; } = 16 << 20;
 
     /// <summary>A Put that leaves blocks incomplete and is silent for this long is ended. Default 30 s.</summary>
     public TimeSpan PutTimeout { get; set; } = TimeSpan.FromSeconds(30);
@@ -74,6 +90,26 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (DiskUnprovenBytesPerSecond < 0)
         {
             yield return $"{nameof(DiskUnprovenBytesPerSecond)} must be 0 (only blocks that were used again) or more, not {DiskUnprovenBytesPerSecond}";
+        }
+
+        if (RedisConnection.Length > 0 && RedisLink.FaultOf(RedisConnection) is { } fault)
+        {
+            yield return $"{nameof(RedisConnection)} must be empty or like redis:6379,password=…: {fault}";
+        }
+
+        if (RedisBlockTtl < TimeSpan.FromSeconds(1))
+        {
+            yield return $"{nameof(RedisBlockTtl)} must be at least a second, not {RedisBlockTtl}";
+        }
+
+        if (RedisTimeoutMs < 1)
+        {
+            yield return $"{nameof(RedisTimeoutMs)} must be at least 1, not {RedisTimeoutMs}";
+        }
+
+        if (RedisUnprovenBytesPerSecond < 0)
+        {
+            yield return $"{nameof(RedisUnprovenBytesPerSecond)} must be 0 (only blocks that were used again) or more, not {RedisUnprovenBytesPerSecond}";
         }
 
         if (PutTimeout <= TimeSpan.Zero)

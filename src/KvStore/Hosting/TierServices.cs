@@ -2,6 +2,7 @@ using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
+using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
 using KvCluster.ServiceDefaults.Hosting;
 
@@ -16,25 +17,55 @@ internal static class TierServices
 
     public static IServiceCollection AddTiers(this IServiceCollection services, KvStoreOptions options)
     {
-        if (options.DataFolder.Length == 0)
+        bool hasDisk = options.DataFolder.Length > 0;
+        bool hasRedis = options.RedisConnection.Length > 0;
+        if (!hasDisk && !hasRedis)
         {
             services.AddSingleton(provider => new MemoryTier(options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>()));
             return services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<MemoryTier>());
         }
 
-        services.AddSingleton(provider => OpenDisk(options, provider));
-        services.AddSingleton(provider => Stack(options, provider));
+        if (hasDisk)
+        {
+            services.AddSingleton(provider => OpenDisk(options, provider));
+            services.AddSingleton(provider => Level<DiskTier>(provider, options.DiskUnprovenBytesPerSecond));
+        }
+
+        if (hasRedis)
+        {
+            services.AddSingleton(provider => OpenRedis(options, provider));
+            services.AddSingleton(provider => Level<RedisTier>(provider, options.RedisUnprovenBytesPerSecond));
+        }
+
+        // In the order registered, the faster tier first.
+        services.AddSingleton(provider => new TieredStore(
+            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => provider.GetRequiredService<TieredStore>().Memory);
         services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<TieredStore>());
         return services.AddHostedService<FlushAtStop>();
     }
 
-    private static TieredStore Stack(KvStoreOptions options, IServiceProvider provider)
+    private static ColdLevel Level<TTier>(IServiceProvider provider, long unprovenBytesPerSecond)
+        where TTier : class, IColdTier
     {
-        TimeProvider time = provider.GetRequiredService<TimeProvider>();
-        var admission = new WriteAdmission(time, options.DiskUnprovenBytesPerSecond, BurstSeconds * options.DiskUnprovenBytesPerSecond);
-        return new TieredStore(options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<DiskTier>(), admission, time);
+        var admission = new WriteAdmission(
+            provider.GetRequiredService<TimeProvider>(), unprovenBytesPerSecond, BurstSeconds * unprovenBytesPerSecond);
+        return new ColdLevel(provider.GetRequiredService<TTier>(), admission);
     }
+
+    private static RedisTier OpenRedis(KvStoreOptions options, IServiceProvider provider)
+    {
+        var redisOptions = new RedisTierOptions
+        {
+            Connection = options.RedisConnection,
+            BlockTtl = options.RedisBlockTtl,
+            Timeout = TimeSpan.FromMilliseconds(options.RedisTimeoutMs),
+            QueueBytes = QueueBytes(options),
+        };
+        return new RedisTier(redisOptions, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RedisTier>>());
+    }
+
+    private static long QueueBytes(KvStoreOptions options) => Math.Clamp(options.EffectiveMemoryBudgetBytes / 8, MinQueueBytes, MaxQueueBytes);
 
     private static DiskTier OpenDisk(KvStoreOptions options, IServiceProvider provider)
     {
@@ -44,7 +75,7 @@ internal static class TierServices
             var diskOptions = new DiskTierOptions
             {
                 BudgetBytes = options.DiskBudgetBytes > 0 ? options.DiskBudgetBytes : DefaultBudgetBytes(folder),
-                QueueBytes = Math.Clamp(options.EffectiveMemoryBudgetBytes / 8, MinQueueBytes, MaxQueueBytes),
+                QueueBytes = QueueBytes(options),
             };
             return DiskTier.Open(
                 folder, diskOptions, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DiskTier>>());

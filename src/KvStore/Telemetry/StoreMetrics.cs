@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
 using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Disk;
+using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
 
 namespace KvCluster.KvStore.Telemetry;
@@ -25,9 +27,16 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Count("refused.slabs", null, () => counters.RefusedSlabs, "Slabs refused by verification at Put.");
         Count("corrupt.slabs", null, () => counters.CorruptSlabs, "Stored slabs found bad at Get.");
         Count("stale_epoch.puts", null, () => counters.StaleEpochPuts, "Puts of an older incarnation of a worker.");
-        if (tier.Cold is { } cold)
+        foreach (IColdTier cold in tier.ColdTiers)
         {
-            AddDisk(cold, counters);
+            if (cold is DiskTier)
+            {
+                AddDisk(cold, counters);
+            }
+            else if (cold is RedisTier redis)
+            {
+                AddRedis(redis);
+            }
         }
 
         Measure("used", "By", () => tier.Stat().ByteCount, "Bytes of slabs held.");
@@ -40,10 +49,10 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
 
     private void AddDisk(IColdTier cold, StoreCounters counters)
     {
-        Count("disk.hit.blocks", null, () => counters.BelowHitBlocks, "Blocks asked for that only the disk held.");
-        Count("disk.promoted.blocks", null, () => counters.PromotedBlocks, "Blocks brought up from disk into memory.");
-        Count("disk.demoted.blocks", null, () => counters.DemotedBlocks, "Blocks queued for the disk.");
-        Count("disk.declined.blocks", null, () => counters.DeclinedBlocks, "Blocks that were not worth a write to disk.");
+        Count("disk.hit.blocks", null, () => counters.BelowHitBlocks, "Blocks asked for that only a tier below memory held.");
+        Count("disk.promoted.blocks", null, () => counters.PromotedBlocks, "Blocks brought up from below into memory.");
+        Count("disk.demoted.blocks", null, () => cold.Counters.DemotedBlocks, "Blocks queued for the disk.");
+        Count("disk.declined.blocks", null, () => cold.Counters.DeclinedBlocks, "Blocks that were not worth a write to disk.");
         Count("disk.write", "By", () => cold.Counters.WrittenBytes, "Bytes of slabs written to disk.");
         Count("disk.read", "By", () => cold.Counters.ReadBytes, "Bytes of slabs read from disk.");
         Count("disk.skipped.writes", null, () => cold.Counters.SkippedWrites, "Blocks not written: queue full, no room, or a pause after a failure.");
@@ -56,6 +65,27 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Measure("disk.budget", "By", () => cold.Stat().ByteBudget, "Most bytes of files that may be there.");
         Measure("disk.blocks", null, () => cold.Stat().BlockCount, "Blocks on disk.");
         Measure("disk.queued", "By", () => cold.Stat().QueuedByteCount, "Bytes that wait to be written.");
+    }
+
+    private void AddRedis(RedisTier redis)
+    {
+        ColdCounters counters = redis.Counters;
+        Count("redis.demoted.blocks", null, () => counters.DemotedBlocks, "Blocks queued for Redis.");
+        Count("redis.declined.blocks", null, () => counters.DeclinedBlocks, "Blocks that were not worth a write to Redis.");
+        Count("redis.write", "By", () => counters.WrittenBytes, "Bytes of slabs written to Redis.");
+        Count("redis.shared.blocks", null, () => redis.RedisCounters.SharedBlocks, "Blocks not sent because another shard had written them.");
+        Count("redis.read", "By", () => counters.ReadBytes, "Bytes of slabs read from Redis.");
+        Count("redis.located.blocks", null, () => redis.RedisCounters.LocatedBlocks, "Blocks found by asking Redis.");
+        Count("redis.vanished.blocks", null, () => redis.RedisCounters.VanishedBlocks, "Blocks gone from Redis when they were read.");
+        Count("redis.skipped.writes", null, () => counters.SkippedWrites, "Blocks not written: queue full, or Redis did not answer.");
+        Count("redis.failed.writes", null, () => counters.FailedWrites, "Writes that failed.");
+        Count("redis.failed.reads", null, () => counters.FailedReads, "Reads that failed.");
+        Count("redis.failed.queries", null, () => redis.RedisCounters.FailedQueries, "Questions that were not answered: the blocks counted as not held.");
+        Count("redis.corrupt.blocks", null, () => counters.CorruptBlocks, "Blocks found damaged in Redis, and dropped.");
+        Count("redis.timeouts", null, () => redis.RedisCounters.Timeouts, "Commands that were not answered in time.");
+        Count("redis.outages", null, () => redis.RedisCounters.Outages, "Times when Redis was given up for a while.");
+        Measure("redis.answering", null, () => redis.IsAnswering ? 1 : 0, "1 while Redis is asked, 0 while it is given up.");
+        Measure("redis.queued", "By", () => redis.Stat().QueuedByteCount, "Bytes that wait to be written to Redis.");
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

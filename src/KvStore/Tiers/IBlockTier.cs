@@ -6,14 +6,14 @@ using KvCluster.KvStore.Reads;
 namespace KvCluster.KvStore.Tiers;
 
 /// <summary>
-/// A place that holds blocks. Every call is short and does no I/O; waiting is the caller's, on <see cref="ReadStep.Wake"/>. Thread-safe.
+/// A place that holds blocks. Every call but <see cref="LocateAsync"/> is short and does no I/O; waiting is the caller's, on <see cref="ReadStep.Wake"/>. Thread-safe.
 /// </summary>
 internal interface IBlockTier
 {
     public StoreCounters Counters { get; }
 
-    /// <summary>The tier below; null for none.</summary>
-    public IColdTier? Cold => null;
+    /// <summary>The tiers below, the faster first.</summary>
+    public IReadOnlyList<IColdTier> ColdTiers => [];
 
     /// <summary>Begins a Put. Null when a newer incarnation of the worker has written.</summary>
     public PutSession? BeginPut(string workerId, ulong epoch);
@@ -43,6 +43,15 @@ internal interface IBlockTier
     /// <summary>Gives up the blocks that are not read to their end.</summary>
     /// <returns>Their cursors, in the order asked for.</returns>
     public IReadOnlyList<BlockCursor> CloseRead(ReadSession session);
+
+    /// <summary>
+    /// Asks lower tiers that can't be known without I/O what they hold of these blocks; reads that wait for one see it then. Takes time, but no
+    /// longer than such a tier's own limit.
+    /// </summary>
+    /// <param name="ids">Blocks that are wanted.</param>
+    /// <param name="isChain">Whether those after a missing one are of no use.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task LocateAsync(IReadOnlyList<BlockId> ids, bool isChain, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Leading blocks that are complete; leased when <paramref name="leaseTime"/> is over 0 and any are.</summary>
     public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);

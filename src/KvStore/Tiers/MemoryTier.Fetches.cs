@@ -109,6 +109,27 @@ internal sealed partial class MemoryTier
         }
     }
 
+    /// <summary>Those of these blocks that are neither here nor known to be below.</summary>
+    public BlockId[] NotHeld(IReadOnlyList<BlockId> ids)
+    {
+        lock (_lock)
+        {
+            return [.. ids.Where(id => !_table.TryFind(id, out _) && !_below.TryGetSize(id, out _))];
+        }
+    }
+
+    /// <summary>Lets reads that wait for blocks which are now known to be below ask for them.</summary>
+    public void LookAgain(IReadOnlyList<BlockId> ids)
+    {
+        lock (_lock)
+        {
+            foreach (BlockId id in ids.Where(id => _waits.Of(id).Count > 0 && _below.TryGetSize(id, out _)))
+            {
+                _waits.Signal(id);
+            }
+        }
+    }
+
     /// <summary>Complete blocks that may be written below, last used first, and then those in use.</summary>
     public BlockId[] BlocksForBelow()
     {

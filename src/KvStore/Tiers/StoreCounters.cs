@@ -17,8 +17,6 @@ internal sealed class StoreCounters
     private long _droppedBlocks;
     private long _abortedBlocks;
     private long _belowHitBlocks;
-    private long _demotedBlocks;
-    private long _declinedBlocks;
     private long _promotedBlocks;
 
     public long PutSlabs => Volatile.Read(ref _putSlabs);
@@ -50,12 +48,6 @@ internal sealed class StoreCounters
     /// <summary>Of the blocks found: those that only a lower tier had.</summary>
     public long BelowHitBlocks => Volatile.Read(ref _belowHitBlocks);
 
-    /// <summary>Blocks queued for the tier below.</summary>
-    public long DemotedBlocks => Volatile.Read(ref _demotedBlocks);
-
-    /// <summary>Blocks that were not worth a write to the tier below.</summary>
-    public long DeclinedBlocks => Volatile.Read(ref _declinedBlocks);
-
     /// <summary>Blocks brought up from the tier below.</summary>
     public long PromotedBlocks => Volatile.Read(ref _promotedBlocks);
 
@@ -78,10 +70,6 @@ internal sealed class StoreCounters
     public void FoundBlocks(int count) => Interlocked.Add(ref _hitBlocks, count);
 
     public void FoundBelow(int count) => Interlocked.Add(ref _belowHitBlocks, count);
-
-    public void DemotedBlock() => Interlocked.Increment(ref _demotedBlocks);
-
-    public void DeclinedBlock() => Interlocked.Increment(ref _declinedBlocks);
 
     public void PromotedBlock() => Interlocked.Increment(ref _promotedBlocks);
 

@@ -1,5 +1,3 @@
-using KvCluster.KvStore.Cold;
-
 namespace KvCluster.KvStore.Tiers;
 
 /// <summary>What a tier holds at one moment.</summary>
@@ -10,5 +8,4 @@ internal readonly record struct TierStat(
     int LeasedBlockCount,
     int PendingBlockCount,
     int ReadBlockCount,
-    int WaitingReaderCount,
-    ColdStat? Below = null);
+    int WaitingReaderCount);

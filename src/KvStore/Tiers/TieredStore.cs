@@ -6,29 +6,39 @@ using KvCluster.KvStore.Reads;
 namespace KvCluster.KvStore.Tiers;
 
 /// <summary>
-/// Memory over a cold tier. Puts, cut-through, Tails and leases are the memory tier's; blocks that leave it go below, blocks below count
+/// Memory over cold tiers. Puts, cut-through, Tails and leases are the memory tier's; blocks that leave it go below, blocks below count
 /// as held, and reads bring them up.
 /// </summary>
 internal sealed class TieredStore : IBlockTier, IAsyncDisposable
 {
     private readonly Promotions _promotions;
+    private readonly IColdTier _cold;
 
     /// <param name="memoryBudgetBytes">Most bytes of slabs in memory.</param>
     /// <param name="cold">The tier below; the caller's to dispose, after this.</param>
     /// <param name="admission">What is worth a write to it.</param>
     /// <param name="time">Clock of leases.</param>
     public TieredStore(long memoryBudgetBytes, IColdTier cold, WriteAdmission admission, TimeProvider time)
+        : this(memoryBudgetBytes, [new ColdLevel(cold, admission)], time)
     {
-        Cold = cold;
-        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(cold, admission, Counters), Counters);
-        _promotions = new Promotions(Memory, cold);
+    }
+
+    /// <param name="memoryBudgetBytes">Most bytes of slabs in memory.</param>
+    /// <param name="levels">One or two tiers below, the faster first; the caller's to dispose, after this.</param>
+    /// <param name="time">Clock of leases.</param>
+    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time)
+    {
+        ColdTiers = [.. levels.Select(level => level.Tier)];
+        _cold = levels.Count == 1 ? levels[0].Tier : new ColdChain(levels[0].Tier, levels[1].Tier);
+        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters);
+        _promotions = new Promotions(Memory, _cold);
     }
 
     public StoreCounters Counters { get; } = new();
 
     public MemoryTier Memory { get; }
 
-    public IColdTier Cold { get; }
+    public IReadOnlyList<IColdTier> ColdTiers { get; }
 
     public PutSession? BeginPut(string workerId, ulong epoch) => Memory.BeginPut(workerId, epoch);
 
@@ -75,6 +85,16 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
         return unfinished;
     }
 
+    public async Task LocateAsync(IReadOnlyList<BlockId> ids, bool isChain, CancellationToken cancellationToken)
+    {
+        BlockId[] unknown = Memory.NotHeld(ids);
+        if (unknown.Length > 0)
+        {
+            await _cold.LocateAsync(unknown, isChain, cancellationToken);
+            Memory.LookAgain(unknown);
+        }
+    }
+
     public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId) => Memory.Lookup(ids, leaseTime, out leaseId);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime) => Memory.TryRenewLease(leaseId, leaseTime);
@@ -88,34 +108,50 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     public bool Drop(BlockId id)
     {
         // Below first: what is dropped there can't come up again after it is dropped here.
-        bool wasBelow = Cold.Drop(id);
+        bool wasBelow = _cold.Drop(id);
         _promotions.Cancel(id);
         bool wasHere = Memory.Drop(id);
         _promotions.PumpStarved();
         return wasBelow || wasHere;
     }
 
-    public TierStat Stat() => Memory.Stat() with { Below = Cold.Stat() };
+    public TierStat Stat() => Memory.Stat();
 
     /// <summary>
-    /// Writes what only memory holds to the tier below, last used first, before a planned stop.
+    /// Writes what memory holds and the first tier below does not, last used first, and what is on its way to the others, before a planned stop.
     /// </summary>
     /// <returns>Blocks queued.</returns>
     public async Task<int> FlushAsync(CancellationToken cancellationToken)
     {
-        int count = 0;
-        foreach (BlockId id in Memory.BlocksForBelow())
+        int count = await FlushAsync(ColdTiers[0], progress: null, cancellationToken);
+        await Task.WhenAll(ColdTiers.Skip(1).Select(tier => tier.FlushAsync(cancellationToken)));
+        return count;
+    }
+
+    /// <summary>Writes what memory holds and a tier below does not, last used first.</summary>
+    /// <param name="tier">One of <see cref="ColdTiers"/>.</param>
+    /// <param name="progress">Hears of blocks looked at and queued, and how many there are to look at.</param>
+    /// <param name="cancellationToken">Ends it; what is queued is still written.</param>
+    /// <returns>Blocks queued.</returns>
+    public async Task<int> FlushAsync(IColdTier tier, IProgress<FlushProgress>? progress, CancellationToken cancellationToken)
+    {
+        var state = new FlushProgress(0, 0, 0);
+        BlockId[] ids = Memory.BlocksForBelow();
+        foreach (BlockId id in ids)
         {
-            await Cold.WaitForRoomAsync(cancellationToken);
-            if (!Cold.TryGetSize(id, out _) && Memory.Share(id) is { } block && Cold.TryWrite(block))
+            await tier.WaitForRoomAsync(cancellationToken);
+            bool isQueued = !tier.TryGetSize(id, out _) && Memory.Share(id) is { } block && tier.TryWrite(block);
+            if (isQueued)
             {
-                Counters.DemotedBlock();
-                count++;
+                tier.Counters.DemotedBlock();
             }
+
+            state = new FlushProgress(state.SeenBlockCount + 1, state.QueuedBlockCount + (isQueued ? 1 : 0), ids.Length);
+            progress?.Report(state);
         }
 
-        await Cold.FlushAsync(cancellationToken);
-        return count;
+        await tier.FlushAsync(cancellationToken);
+        return state.QueuedBlockCount;
     }
 
     public async ValueTask DisposeAsync()

@@ -53,7 +53,7 @@ public sealed class TieredStoreTests
         tiers.PutAll([3, 4, 5, 6]);
         await tiers.Disk.FlushAsync(default).Soon();
         Assert.Equal([1], await TestDisk.RightOnesAsync(tiers.Disk, Ten));
-        Assert.Equal(2, tiers.Store.Counters.DeclinedBlocks);
+        Assert.Equal(2, tiers.Disk.Counters.DeclinedBlocks);
     }
 
     [Fact]
@@ -89,11 +89,11 @@ public sealed class TieredStoreTests
         Assert.Equal("0 1 2 9", await tiers.ReadAsync(0, 1, 2, 9));
         Assert.Equal("", await tiers.ReadAsync(3));
         tiers.Store.ReleaseLease(lease);
-        Assert.Equal(0, tiers.Store.Stat().Below!.Value.HeldBlockCount);
+        Assert.Equal(0, tiers.Disk.Stat().HeldBlockCount);
         lease = tiers.Lease(0);
         _time.Advance(TimeSpan.FromSeconds(31));
         Assert.False(tiers.Store.TryRenewLease(lease, TimeSpan.FromSeconds(1)));
-        Assert.Equal(0, tiers.Store.Stat().Below!.Value.HeldBlockCount);
+        Assert.Equal(0, tiers.Disk.Stat().HeldBlockCount);
         await tiers.CheckIntegrityAsync();
     }
 

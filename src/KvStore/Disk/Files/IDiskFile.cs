@@ -1,14 +1,9 @@
 namespace KvCluster.KvStore.Disk.Files;
 
 /// <summary>An open file of the data folder. Reads may run beside everything; changes come from one thread at a time.</summary>
-internal interface IDiskFile : IDisposable
+internal interface IDiskFile : IRecordSource, IDisposable
 {
     public long SizeBytes { get; }
-
-    /// <summary>Fills the parts one after the other.</summary>
-    /// <returns>Bytes read: fewer than asked for only at the end of the file.</returns>
-    /// <exception cref="IOException">The device failed.</exception>
-    public long Read(IReadOnlyList<Memory<byte>> parts, long offset);
 
     /// <summary>Writes the parts one after the other.</summary>
     /// <exception cref="IOException">The disk is full or failed; any part may have been written.</exception>

@@ -1,16 +1,16 @@
 using System.Diagnostics.CodeAnalysis;
 using KvCluster.Compression.Blocks;
-using KvCluster.KvStore.Cold;
 
-namespace KvCluster.KvStore.Disk;
+namespace KvCluster.KvStore.Cold;
 
-/// <summary>Blocks that wait to be written, and records to be marked as dropped. Not thread-safe: the tier's lock guards it.</summary>
+/// <summary>Blocks that wait to be written, and what is to be dropped. Not thread-safe: the tier's lock guards it.</summary>
+/// <typeparam name="TDrop">Names something stored that is to be dropped.</typeparam>
 /// <param name="limitBytes">Most bytes of slabs; a larger block may wait alone.</param>
-internal sealed class WriteQueue(long limitBytes)
+internal sealed class WriteQueue<TDrop>(long limitBytes)
 {
     private readonly Dictionary<BlockId, ColdBlock> _blocks = [];
     private readonly Queue<BlockId> _order = new();
-    private readonly Queue<DiskRecord> _drops = new();
+    private readonly Queue<TDrop> _drops = new();
     private TaskCompletionSource _progress = NewSignal();
     private TaskCompletionSource _work = NewSignal();
 
@@ -47,13 +47,13 @@ internal sealed class WriteQueue(long limitBytes)
         return true;
     }
 
-    public void AddDrop(DiskRecord record)
+    public void AddDrop(TDrop record)
     {
         _drops.Enqueue(record);
         Wake();
     }
 
-    public bool TryTakeDrop([NotNullWhen(true)] out DiskRecord? record) => _drops.TryDequeue(out record);
+    public bool TryTakeDrop([MaybeNullWhen(false)] out TDrop record) => _drops.TryDequeue(out record);
 
     /// <summary>The block that has waited longest; it stays found by its id until <see cref="Remove"/>.</summary>
     public bool TryTakeNext([NotNullWhen(true)] out ColdBlock? block)

@@ -1,0 +1,167 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Disk;
+using KvCluster.KvStore.Disk.Format;
+using StackExchange.Redis;
+
+namespace KvCluster.KvStore.Redis;
+
+internal sealed partial class RedisTier
+{
+    private const string KeyPrefix = "kvcluster:block:";
+    private const int FirstQuestionCount = 32;
+    private const int MaxQuestionCount = 1024;
+    private const int MaxQuestionAttempts = 3;
+
+    public async Task LocateAsync(IReadOnlyList<BlockId> ids, bool isChain, CancellationToken cancellationToken)
+    {
+        // A chain that is not here costs one short question, and a long one that is here few of them.
+        int count = isChain ? FirstQuestionCount : MaxQuestionCount;
+        for (int start = 0; start < ids.Count; start += count, count = Math.Min(2 * count, MaxQuestionCount))
+        {
+            BlockId[] asked = [.. ids.Skip(start).Take(count)];
+            int foundCount = await FindAsync(asked, cancellationToken);
+            if (foundCount < 0)
+            {
+                RedisCounters.FailedQuery();
+                return;
+            }
+
+            if (foundCount < asked.Length && isChain)
+            {
+                return;
+            }
+        }
+    }
+
+    public async Task<ColdRead> ReadAsync(BlockId id)
+    {
+        long sizeBytes;
+        bool wasKnown;
+        lock (_lock)
+        {
+            if (_queue.TryFind(id, out ColdBlock? queued))
+            {
+                return new ColdRead(queued.Share());
+            }
+
+            wasKnown = _known.TryGetSize(id, out sizeBytes);
+            if (_queue.IsClosed || _dropping.Contains(id))
+            {
+                return default;
+            }
+        }
+
+        RedisAnswer<RedisValue> answer = await _link.AskAsync(RedisLane.Values, sizeBytes, database => FetchAsync(database, id));
+        if (!answer.IsAnswered)
+        {
+            Counters.FailedRead();
+            return default;
+        }
+
+        byte[]? value = answer.Value;
+        if (value is not { Length: > 0 })
+        {
+            lock (_lock)
+            {
+                _known.Remove(id);
+            }
+
+            if (wasKnown)
+            {
+                RedisCounters.VanishedBlock();
+            }
+
+            return default;
+        }
+
+        ColdBlock? block = RecordReader.Read(new RedisRecord(value), id, _pool);
+        if (block is not null)
+        {
+            Counters.Read(block.SizeBytes);
+            return new ColdRead(block);
+        }
+
+        lock (_lock)
+        {
+            DropLocked(id);
+        }
+
+        Counters.Corrupt(1);
+        Log.ValueCorrupt(_logger, id);
+        return new ColdRead(null, WasLost: true);
+    }
+
+    private static RedisKey KeyOf(BlockId id) => KeyPrefix + id;
+
+    private static Task<RedisValue> HeadAsync(IDatabase database, BlockId id) =>
+        database.StringGetRangeAsync(KeyOf(id), 0, RecordHeader.SizeBytes - 1);
+
+    private Task<RedisValue> FetchAsync(IDatabase database, BlockId id)
+    {
+        Task<RedisValue> value = database.StringGetAsync(KeyOf(id));
+        _ = database.KeyExpireAsync(KeyOf(id), _options.BlockTtl, flags: CommandFlags.FireAndForget);
+        return value;
+    }
+
+    /// <returns>How many of the blocks are here; -1 when that could not be found out.</returns>
+    private async Task<int> FindAsync(BlockId[] ids, CancellationToken cancellationToken)
+    {
+        for (int attempt = 0; attempt < MaxQuestionAttempts; attempt++)
+        {
+            long dropVersion;
+            lock (_lock)
+            {
+                dropVersion = _dropVersion;
+            }
+
+            RedisAnswer<RedisValue[]> answer = await _link.AskAsync(
+                RedisLane.Queries, 0, database => Task.WhenAll(ids.Select(id => HeadAsync(database, id))), cancellationToken);
+            if (!answer.IsAnswered)
+            {
+                break;
+            }
+
+            if (Note(ids, answer.Value!, dropVersion) is { } foundCount)
+            {
+                return foundCount;
+            }
+        }
+
+        return -1;
+    }
+
+    /// <summary>The blocks of these heads are here.</summary>
+    /// <returns>How many; null when any block was dropped since the question: it might be one of these, and gone.</returns>
+    private int? Note(BlockId[] ids, RedisValue[] heads, long dropVersion)
+    {
+        int foundCount = 0;
+        lock (_lock)
+        {
+            if (dropVersion != _dropVersion)
+            {
+                return null;
+            }
+
+            for (int i = 0; i < ids.Length; i++)
+            {
+                if (TryReadHead(heads[i], ids[i], out RecordHeader header) && !_dropping.Contains(ids[i]))
+                {
+                    _known.Add(ids[i], header.LengthBytes);
+                    foundCount++;
+                }
+            }
+        }
+
+        RedisCounters.Located(foundCount);
+        return foundCount;
+    }
+
+    /// <summary>Whether this is the beginning of a value that is worth reading.</summary>
+    private static bool TryReadHead(RedisValue head, BlockId id, out RecordHeader header)
+    {
+        header = default;
+        byte[]? bytes = head;
+        return bytes is not null && RecordHeader.TryRead(bytes, out header, out _) && header.BlockId == id;
+    }
+}

@@ -1,0 +1,214 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Disk;
+using KvCluster.KvStore.Disk.Format;
+using StackExchange.Redis;
+
+namespace KvCluster.KvStore.Redis;
+
+internal sealed partial class RedisTier
+{
+    private const int MaxWritesUnderWay = 4;
+    private const int MaxDropsAtOnce = 256;
+    private const int MaxDroppingCount = 65_536;
+
+    /// <summary>Redis takes no longer value.</summary>
+    private const long MaxValueBytes = 512 << 20;
+
+    private readonly List<TaskCompletionSource> _flushWaiters = [];
+
+    public Task FlushAsync(CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lock)
+        {
+            if (_queue.IsClosed)
+            {
+                return Task.CompletedTask;
+            }
+
+            _flushWaiters.Add(done);
+            _queue.Wake();
+        }
+
+        return done.Task.WaitAsync(cancellationToken);
+    }
+
+    private async Task RunWriterAsync()
+    {
+        var underWay = new List<Task>();
+        while (true)
+        {
+            underWay.RemoveAll(write => write.IsCompleted);
+            bool wereDropped = await DropNextAsync();
+            while (underWay.Count < MaxWritesUnderWay && TakeNext() is { } next)
+            {
+                underWay.Add(WriteAsync(next.Block, next.Share));
+            }
+
+            if (underWay.Count > 0)
+            {
+                await Task.WhenAny(underWay);
+                continue;
+            }
+
+            TaskCompletionSource[] flushWaiters;
+            Task work;
+            lock (_lock)
+            {
+                if (_queue.Count > 0 || (wereDropped && _link.IsAnswering && !_queue.IsEmpty))
+                {
+                    continue;
+                }
+
+                _queue.Rest();
+                work = _queue.Work;
+                flushWaiters = [.. _flushWaiters];
+                _flushWaiters.Clear();
+                if (_queue.IsClosed)
+                {
+                    work = Task.CompletedTask;
+                }
+            }
+
+            Array.ForEach(flushWaiters, waiter => waiter.SetResult());
+            if (work.IsCompleted)
+            {
+                return;
+            }
+
+            await work;
+        }
+    }
+
+    private (ColdBlock Block, ColdBlock Share)? TakeNext()
+    {
+        lock (_lock)
+        {
+            return _queue.TryTakeNext(out ColdBlock? block) ? (block, block.Share()) : null;
+        }
+    }
+
+    private async Task WriteAsync(ColdBlock block, ColdBlock share)
+    {
+        long lengthBytes = 0;
+        using (share)
+        {
+            lengthBytes = await StoreAsync(share);
+        }
+
+        lock (_lock)
+        {
+            bool isWanted = _queue.Remove(block);
+            if (isWanted)
+            {
+                block.Dispose();
+            }
+
+            if (lengthBytes > 0 && isWanted)
+            {
+                _dropping.Remove(block.Id);
+                _known.Add(block.Id, lengthBytes);
+            }
+            else if (lengthBytes > 0)
+            {
+                // Dropped while it was being written.
+                _dropping.Remove(block.Id);
+                DropLocked(block.Id);
+            }
+        }
+    }
+
+    /// <summary>Length of the value; 0 when it was not stored.</summary>
+    private async Task<long> StoreAsync(ColdBlock block)
+    {
+        if (!_link.IsAnswering)
+        {
+            Counters.PausedSkip();
+            return 0;
+        }
+
+        if (block.Verify() != SlabError.None)
+        {
+            Counters.Corrupt(1);
+            Log.BlockCorruptInMemory(_logger, block.Id);
+            return 0;
+        }
+
+        // Another shard may have written it: then the bytes need not travel. What was dropped here is written anew.
+        RedisAnswer<RedisValue> head = await _link.AskAsync(RedisLane.Queries, 0, database => HeadAsync(database, block.Id));
+        long lengthBytes = EncodedRecord.LengthOf(block);
+        if (TryReadHead(head.Value, block.Id, out RecordHeader header) && header.LengthBytes == lengthBytes && !IsDropping(block.Id))
+        {
+            RedisAnswer<bool> isHere = await _link.AskAsync(RedisLane.Queries, 0, database => database.KeyExpireAsync(KeyOf(block.Id), _options.BlockTtl));
+            if (isHere is { IsAnswered: true, Value: true })
+            {
+                RedisCounters.SharedBlock();
+                return lengthBytes;
+            }
+        }
+
+        byte[] value = EncodedRecord.Of(block).ToArray();
+        RedisAnswer<bool> stored = await _link.AskAsync(
+            RedisLane.Values, value.Length, database => database.StringSetAsync(KeyOf(block.Id), value, _options.BlockTtl));
+        if (stored is { IsAnswered: true, Value: true })
+        {
+            Counters.Wrote(block.SizeBytes);
+            return value.Length;
+        }
+
+        Counters.FailedWrite();
+        return 0;
+    }
+
+    private bool IsDropping(BlockId id)
+    {
+        lock (_lock)
+        {
+            return _dropping.Contains(id);
+        }
+    }
+
+    /// <summary>Deletes what was dropped. What can't be deleted now is never served from here, and tried again with the next work.</summary>
+    /// <returns>False when Redis did not answer.</returns>
+    private async Task<bool> DropNextAsync()
+    {
+        var ids = new List<BlockId>();
+        lock (_lock)
+        {
+            while (_link.IsAnswering && ids.Count < MaxDropsAtOnce && _queue.TryTakeDrop(out BlockId id))
+            {
+                if (_dropping.Contains(id))
+                {
+                    ids.Add(id);
+                }
+            }
+        }
+
+        if (ids.Count == 0)
+        {
+            return true;
+        }
+
+        RedisAnswer<long> answer = await _link.AskAsync(
+            RedisLane.Queries, 0, database => database.KeyDeleteAsync([.. ids.Select(KeyOf)]));
+        lock (_lock)
+        {
+            foreach (BlockId id in ids)
+            {
+                if (answer.IsAnswered)
+                {
+                    // A question asked before the deletion may be answered after it.
+                    _dropping.Remove(id);
+                    _dropVersion++;
+                }
+                else if (!_queue.IsClosed)
+                {
+                    _queue.AddDrop(id);
+                }
+            }
+        }
+
+        return answer.IsAnswered;
+    }
+}
