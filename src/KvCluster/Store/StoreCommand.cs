@@ -8,14 +8,20 @@ namespace KvCluster.CommandLine.Store;
 internal static class StoreCommand
 {
     private const string About = """
-        Looks into the data folder of a KvStore that is not running. Changes nothing.
+        Looks into the data folder of a KvStore that is not running, and changes nothing; or replays a trace of requests without one.
 
         Examples:
           kvcluster store stat /var/lib/kvcluster      segments, blocks and bytes
           kvcluster store verify /var/lib/kvcluster    reads every block; exit code 1 when something is damaged
+          kvcluster store replay --generate mix        how much a memory budget, an eviction policy and a codec find again
         """;
 
-    public static Command Create() => new("store", About) { Verb("stat", "Segments, blocks and bytes", verifies: false), Verb("verify", "Reads and verifies every block", verifies: true) };
+    public static Command Create() => new("store", About)
+    {
+        Verb("stat", "Segments, blocks and bytes", verifies: false),
+        Verb("verify", "Reads and verifies every block", verifies: true),
+        ReplayCommand.Create(),
+    };
 
     private static Command Verb(string name, string about, bool verifies)
     {

@@ -1,3 +1,4 @@
+using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Redis;
 using KvCluster.ServiceDefaults.Options;
 
@@ -18,6 +19,9 @@ public sealed class KvStoreOptions : IValidatedOptions
 
     /// <summary>Most bytes of slabs held in memory. Default 0: a quarter of the memory that the process may use.</summary>
     public long MemoryBudgetBytes { get; set; }
+
+    /// <summary>Which block goes when memory is full: <c>arc</c> (default), <c>s3fifo</c> or <c>lru</c>; compared in docs/traces.md.</summary>
+    public string EvictionPolicy { get; set; } = EvictionPolicies.Default;
 
     /// <summary>Where blocks are kept on disk, by one store at a time. Default empty: nowhere, memory only.</summary>
     public string DataFolder { get; set; } = "";
@@ -80,6 +84,11 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (MemoryBudgetBytes < 0)
         {
             yield return $"{nameof(MemoryBudgetBytes)} must be 0 (a quarter of memory) or more, not {MemoryBudgetBytes}";
+        }
+
+        if (!EvictionPolicies.Names.Contains(EvictionPolicy))
+        {
+            yield return $"{nameof(EvictionPolicy)} must be one of {string.Join(", ", EvictionPolicies.Names)}, not '{EvictionPolicy}'";
         }
 
         if (DiskBudgetBytes != 0 && DiskBudgetBytes < MinDiskBudgetBytes)

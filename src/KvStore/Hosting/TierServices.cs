@@ -2,6 +2,7 @@ using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
+using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
 using KvCluster.ServiceDefaults.Hosting;
@@ -21,7 +22,8 @@ internal static class TierServices
         bool hasRedis = options.RedisConnection.Length > 0;
         if (!hasDisk && !hasRedis)
         {
-            services.AddSingleton(provider => new MemoryTier(options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton(provider => new MemoryTier(
+                options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>(), policy: Policy(options)));
             return services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<MemoryTier>());
         }
 
@@ -39,7 +41,7 @@ internal static class TierServices
 
         // In the order registered, the faster tier first.
         services.AddSingleton(provider => new TieredStore(
-            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>()));
+            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Policy(options)));
         services.AddSingleton(provider => provider.GetRequiredService<TieredStore>().Memory);
         services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<TieredStore>());
         return services.AddHostedService<FlushAtStop>();
@@ -66,6 +68,8 @@ internal static class TierServices
     }
 
     private static long QueueBytes(KvStoreOptions options) => Math.Clamp(options.EffectiveMemoryBudgetBytes / 8, MinQueueBytes, MaxQueueBytes);
+
+    private static IEvictionPolicy Policy(KvStoreOptions options) => EvictionPolicies.Create(options.EvictionPolicy, options.EffectiveMemoryBudgetBytes);
 
     private static DiskTier OpenDisk(KvStoreOptions options, IServiceProvider provider)
     {

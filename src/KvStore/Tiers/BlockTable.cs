@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Eviction;
 
 namespace KvCluster.KvStore.Tiers;
 
@@ -8,13 +9,12 @@ namespace KvCluster.KvStore.Tiers;
 /// </summary>
 /// <remarks>
 /// used = bytes of attached blocks + bytes of detached blocks that are still read, and used is at most the budget.
-/// The recency list holds exactly the evictable blocks, longest unused first; a block that becomes evictable counts as used then.
+/// The policy has exactly the complete attached blocks, and holds those that are read or leased.
 /// </remarks>
-internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITierBelow below)
+internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, StoreCounters counters, ITierBelow below)
 {
     private readonly Dictionary<BlockId, StoredBlock> _attached = [];
     private readonly HashSet<StoredBlock> _detached = [];
-    private readonly LinkedList<StoredBlock> _recency = new();
 
     public long BudgetBytes => budgetBytes;
 
@@ -28,8 +28,8 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITier
 
     public IEnumerable<StoredBlock> Detached => _detached;
 
-    /// <summary>Longest unused first.</summary>
-    public IEnumerable<StoredBlock> Evictable => _recency;
+    /// <summary>Roughly first to go first.</summary>
+    public IEnumerable<StoredBlock> Evictable => policy.Evictable.Cast<StoredBlock>();
 
     public bool TryFind(BlockId id, [NotNullWhen(true)] out StoredBlock? block) => _attached.TryGetValue(id, out block);
 
@@ -53,10 +53,12 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITier
 
         while (UsedBytes + sizeBytes > budgetBytes)
         {
-            StoredBlock longestUnused = _recency.First!.Value;
-            below.Evicting(longestUnused);
+            var evicted = (StoredBlock)policy.Evict()!;
+            evicted.IsTracked = false;
+            EvictableBytes -= evicted.ByteCount;
+            below.Evicting(evicted);
             counters.EvictedBlock();
-            Detach(longestUnused);
+            Detach(evicted);
         }
 
         return true;
@@ -72,7 +74,7 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITier
         if (block.SlabCount == block.LayerCount)
         {
             block.State = StoredBlockState.Complete;
-            UpdateRecency(block);
+            UpdatePolicy(block);
         }
     }
 
@@ -86,7 +88,7 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITier
             block.State = StoredBlockState.Aborted;
         }
 
-        UpdateRecency(block);
+        UpdatePolicy(block);
         if (block.ReaderCount > 0)
         {
             _detached.Add(block);
@@ -100,13 +102,13 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITier
     public void Pin(StoredBlock block)
     {
         block.ReaderCount++;
-        UpdateRecency(block);
+        UpdatePolicy(block);
     }
 
     public void Unpin(StoredBlock block)
     {
         block.ReaderCount--;
-        UpdateRecency(block);
+        UpdatePolicy(block);
         if (block.ReaderCount == 0 && _detached.Remove(block))
         {
             Free(block);
@@ -116,37 +118,49 @@ internal sealed class BlockTable(long budgetBytes, StoreCounters counters, ITier
     public void Lease(StoredBlock block)
     {
         block.LeaseCount++;
-        UpdateRecency(block);
+        UpdatePolicy(block);
     }
 
     public void Unlease(StoredBlock block)
     {
         block.LeaseCount--;
-        UpdateRecency(block);
+        UpdatePolicy(block);
     }
 
-    /// <summary>Counts as used now.</summary>
-    public void Touch(StoredBlock block)
-    {
-        if (block.RecencyNode.List is not null)
-        {
-            _recency.Remove(block.RecencyNode);
-            _recency.AddLast(block.RecencyNode);
-        }
-    }
+    /// <summary>A request asked for this prefix of a chain.</summary>
+    public void Use(IReadOnlyList<StoredBlock> chain) => policy.Use(chain);
 
-    private void UpdateRecency(StoredBlock block)
+    private void UpdatePolicy(StoredBlock block)
     {
-        bool isListed = block.RecencyNode.List is not null;
-        if (block.IsEvictable && !isListed)
+        bool isComplete = block is { IsAttached: true, State: StoredBlockState.Complete };
+        if (isComplete && !block.IsTracked)
         {
-            _recency.AddLast(block.RecencyNode);
+            block.IsTracked = true;
+            block.IsHeld = false;
             EvictableBytes += block.ByteCount;
+            policy.Add(block);
         }
-        else if (!block.IsEvictable && isListed)
+
+        if (block.IsTracked && !isComplete)
         {
-            _recency.Remove(block.RecencyNode);
-            EvictableBytes -= block.ByteCount;
+            block.IsTracked = false;
+            EvictableBytes -= block.IsHeld ? 0 : block.ByteCount;
+            policy.Remove(block);
+        }
+
+        bool isHeld = block.ReaderCount > 0 || block.LeaseCount > 0;
+        if (block.IsTracked && block.IsHeld != isHeld)
+        {
+            block.IsHeld = isHeld;
+            EvictableBytes += isHeld ? -block.ByteCount : block.ByteCount;
+            if (isHeld)
+            {
+                policy.Hold(block);
+            }
+            else
+            {
+                policy.Release(block);
+            }
         }
     }
 

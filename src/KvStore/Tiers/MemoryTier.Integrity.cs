@@ -4,7 +4,7 @@ namespace KvCluster.KvStore.Tiers;
 
 internal sealed partial class MemoryTier
 {
-    /// <summary>Proves that bytes, states, pins, leases and the recency order agree; for tests, after every scenario.</summary>
+    /// <summary>Proves that bytes, states, pins, leases and the policy agree; for tests, after every scenario.</summary>
     /// <param name="ownPool">A pool from which only this tier's slabs are rented now; its count is compared too.</param>
     /// <exception cref="InvalidOperationException">They do not.</exception>
     public void CheckIntegrity(SlabPool? ownPool = null)
@@ -24,7 +24,7 @@ internal sealed partial class MemoryTier
             Require(all.Sum(block => block.ByteCount) == _table.UsedBytes, $"the blocks do not add up to {_table.UsedBytes} bytes");
             Require(_table.UsedBytes <= _table.BudgetBytes, $"{_table.UsedBytes} bytes are over the budget");
             Require(
-                _table.Evictable.ToHashSet().SetEquals(attached.Where(block => block.IsEvictable)), "the recency list is not the evictable blocks");
+                _table.Evictable.ToHashSet().SetEquals(attached.Where(block => block.IsEvictable)), "the policy's evictable blocks are not the tier's");
             Require(_table.Evictable.Sum(block => block.ByteCount) == _table.EvictableBytes, "the evictable bytes are miscounted");
             Require(_waits.All.Count() == _waits.Count, "the waiting readers are miscounted");
             Require(_waits.All.All(cursor => !cursor.IsClosed), "a closed read waits");

@@ -17,7 +17,7 @@ internal sealed partial class MemoryTier
             {
                 if (_table.TryFind(id, out StoredBlock? block) && block.State == StoredBlockState.Complete)
                 {
-                    UseAgainLocked(block);
+                    NoteReuseLocked(block);
                     held.Add(block);
                 }
                 else if (isLease ? _below.TryHold(id) : _below.TryGetSize(id, out _))
@@ -30,6 +30,7 @@ internal sealed partial class MemoryTier
                 }
             }
 
+            _table.Use(held);
             if (isLease && held.Count + belowIds.Count > 0)
             {
                 leaseId = _leases.Create(held, belowIds, Now + leaseTime);
@@ -43,9 +44,8 @@ internal sealed partial class MemoryTier
         return heldCount;
     }
 
-    private void UseAgainLocked(StoredBlock block)
+    private void NoteReuseLocked(StoredBlock block)
     {
-        _table.Touch(block);
         if (!block.WasUsedAgain)
         {
             block.WasUsedAgain = true;

@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
@@ -6,7 +7,7 @@ using KvCluster.KvStore.Reads;
 namespace KvCluster.KvStore.Tiers;
 
 /// <summary>
-/// Blocks in memory within a budget of bytes: least recently used out first, but never one that is pending, leased or read.
+/// Blocks in memory within a budget of bytes: which goes for room is the policy's choice, but never one that is pending, leased or read.
 /// </summary>
 /// <remarks>
 /// One lock guards all; nothing under it waits, checks sums or copies slabs. A block is named by its content, so the slabs of two
@@ -28,13 +29,15 @@ internal sealed partial class MemoryTier : IBlockTier
     /// <param name="time">Clock of leases.</param>
     /// <param name="below">The tier that evicted blocks go to, and that further blocks are in; null for none.</param>
     /// <param name="counters">Shared with the tiers around it; null for its own.</param>
-    public MemoryTier(long budgetBytes, TimeProvider time, ITierBelow? below = null, StoreCounters? counters = null)
+    /// <param name="policy">Which block goes for room; null for the longest unused.</param>
+    public MemoryTier(
+        long budgetBytes, TimeProvider time, ITierBelow? below = null, StoreCounters? counters = null, IEvictionPolicy? policy = null)
     {
         Counters = counters ?? new StoreCounters();
         _below = below ?? NothingBelow.Instance;
         _time = time;
         _startTimestamp = time.GetTimestamp();
-        _table = new BlockTable(budgetBytes, Counters, _below);
+        _table = new BlockTable(budgetBytes, policy ?? new LruPolicy(), Counters, _below);
         _leases = new LeaseTable(_table, _below, time.GetUtcNow().Ticks.ToString("x"));
     }
 

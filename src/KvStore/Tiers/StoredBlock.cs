@@ -1,20 +1,18 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Eviction;
 
 namespace KvCluster.KvStore.Tiers;
 
 /// <summary>One copy of a block in memory. Guarded by the tier's lock.</summary>
-internal sealed class StoredBlock
+internal sealed class StoredBlock : EvictionEntry
 {
     public StoredBlock(BlockId id, in BlockIdentity identity, bool isTransient)
+        : base(id, identity.FirstPosition / KvGeometry.BlockTokenCount)
     {
-        Id = id;
         Identity = identity;
         IsTransient = isTransient;
         Slabs = new SlabLease?[identity.LayerCount];
-        RecencyNode = new LinkedListNode<StoredBlock>(this);
     }
-
-    public BlockId Id { get; }
 
     public BlockIdentity Identity { get; }
 
@@ -26,8 +24,6 @@ internal sealed class StoredBlock
     public int LayerCount => Slabs.Length;
 
     public int SlabCount { get; set; }
-
-    public long ByteCount { get; set; }
 
     public StoredBlockState State { get; set; }
 
@@ -45,8 +41,6 @@ internal sealed class StoredBlock
 
     /// <summary>Whether a Lookup found it after it was complete.</summary>
     public bool WasUsedAgain { get; set; }
-
-    public LinkedListNode<StoredBlock> RecencyNode { get; }
 
     public bool IsEvictable => IsAttached && State == StoredBlockState.Complete && ReaderCount == 0 && LeaseCount == 0;
 }

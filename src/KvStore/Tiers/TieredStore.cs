@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 
@@ -26,11 +27,12 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     /// <param name="memoryBudgetBytes">Most bytes of slabs in memory.</param>
     /// <param name="levels">One or two tiers below, the faster first; the caller's to dispose, after this.</param>
     /// <param name="time">Clock of leases.</param>
-    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time)
+    /// <param name="policy">Which block leaves memory for room; null for the longest unused.</param>
+    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, IEvictionPolicy? policy = null)
     {
         ColdTiers = [.. levels.Select(level => level.Tier)];
         _cold = levels.Count == 1 ? levels[0].Tier : new ColdChain(levels[0].Tier, levels[1].Tier);
-        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters);
+        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters, policy);
         _promotions = new Promotions(Memory, _cold);
     }
 
