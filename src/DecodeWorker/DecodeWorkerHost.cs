@@ -49,7 +49,12 @@ public static class DecodeWorkerHost
         services.AddSingleton(new KvAdmission(options.MaxSequences, options.MaxWaitingSequences, budgetBytes));
         services.AddSingleton<LoadGauge>();
         services.AddSingleton<DecodeMetrics>();
-        services.AddSingleton(provider => new KvStoreShards(provider.GetRequiredService<IClusterMembership>(), workerId));
+        services.AddSingleton(provider => new KvStoreShards(
+            provider.GetRequiredService<IClusterMembership>(),
+            workerId,
+            options.KvReplicas,
+            options.HedgeMinMs,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new WriteBehind(
             provider.GetRequiredService<KvStoreShards>(),
             options.MaxUnsentBytes,

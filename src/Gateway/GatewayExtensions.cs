@@ -6,6 +6,7 @@ using KvCluster.Gateway.Metrics;
 using KvCluster.Gateway.Models;
 using KvCluster.Gateway.OpenAi;
 using KvCluster.Gateway.Workers;
+using KvCluster.Protocol.Shards;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -23,6 +24,7 @@ public static class GatewayExtensions
         services.AddSingleton(options);
         services.AddSingleton(ServedModel.Load(options));
         services.TryAddSingleton<IWorkerClients, WorkerClients>();
+        services.AddSingleton<ShardHealth>();
         services.AddSingleton<RequestServices>();
         services.AddSingleton<ModelDirectory>();
         services.AddSingleton<AdmissionGate>();

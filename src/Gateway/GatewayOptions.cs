@@ -20,7 +20,7 @@ public sealed class GatewayOptions : IValidatedOptions
     /// <summary>A prompt with fewer uncached tokens than this is prefilled by its decode worker. 0: never.</summary>
     public int LocalPrefillMaxTokens { get; set; } = 128;
 
-    /// <summary>How often workers report, milliseconds; one that misses three reports leaves its pool.</summary>
+    /// <summary>How often workers report, milliseconds; one that misses ten reports leaves its pool.</summary>
     public int HeartbeatIntervalMs { get; set; } = 1000;
 
     /// <summary>Most requests that wait for their first decode step; one more is refused.</summary>
@@ -40,6 +40,12 @@ public sealed class GatewayOptions : IValidatedOptions
 
     /// <summary>Time for which cached blocks are leased and re-leased while they are handed over, milliseconds.</summary>
     public int LeaseMs { get; set; } = 30_000;
+
+    /// <summary>KvStore shards that keep each block, 1 or 2. With 2, the loss of a shard loses no block.</summary>
+    public int KvReplicas { get; set; } = 1;
+
+    /// <summary>For how long after a KvStore shard has joined blocks are also looked for where they were at home before, milliseconds.</summary>
+    public int ShardSettleMs { get; set; } = 600_000;
 
     /// <summary>Most bytes of an HTTP request body.</summary>
     public long MaxRequestBodyBytes { get; set; } = 8 << 20;

@@ -28,6 +28,8 @@ internal static class GatewayOptionsValidation
         Check(options.TakeOverWaitMs >= 0, $"TakeOverWaitMs must be 0 or more, is {options.TakeOverWaitMs}");
         Check(options.StallTimeoutMs >= 0, $"StallTimeoutMs must be 0 or more, is {options.StallTimeoutMs}");
         Check(options.LeaseMs >= 1000, $"LeaseMs must be at least 1000, is {options.LeaseMs}");
+        Check(options.KvReplicas is 1 or 2, $"KvReplicas must be 1 or 2, is {options.KvReplicas}");
+        Check(options.ShardSettleMs >= 0, $"ShardSettleMs must be 0 or more, is {options.ShardSettleMs}");
         Check(options.MaxRequestBodyBytes >= 1024, $"MaxRequestBodyBytes must be at least 1024, is {options.MaxRequestBodyBytes}");
         Check(options.RetryAfterSeconds >= 1, $"RetryAfterSeconds must be at least 1, is {options.RetryAfterSeconds}");
         return errors;

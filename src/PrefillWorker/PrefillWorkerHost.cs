@@ -49,7 +49,12 @@ public static class PrefillWorkerHost
         services.AddSingleton(new KvAdmission(options.MaxSequences, options.MaxWaitingSequences, budgetBytes));
         services.AddSingleton<LoadGauge>();
         services.AddSingleton<PrefillMetrics>();
-        services.AddSingleton(provider => new KvStoreShards(provider.GetRequiredService<IClusterMembership>(), workerId));
+        services.AddSingleton(provider => new KvStoreShards(
+            provider.GetRequiredService<IClusterMembership>(),
+            workerId,
+            options.KvReplicas,
+            options.HedgeMinMs,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new PrefillEngine(
             provider.GetRequiredService<WorkerModel>().Runner,
             options.KvChunkTokens,

@@ -51,6 +51,12 @@ public sealed class PrefillWorkerOptions : IValidatedOptions
     /// <summary>A Sequence with this many bytes of slabs not sent yet sits out steps until some are.</summary>
     public long MaxUnsentBytes { get; set; } = 64L << 20;
 
+    /// <summary>KvStore shards that keep each Block, 1 or 2. 0: as the Gateway says.</summary>
+    public int KvReplicas { get; set; }
+
+    /// <summary>The shortest time after which a replica is asked for a Block too, milliseconds. 0: never.</summary>
+    public int HedgeMinMs { get; set; } = 30;
+
     public IEnumerable<string> Validate()
     {
         if (!ServiceDefaults.Hosting.ListenAddress.TryParse(ListenAddress, out _))
@@ -86,6 +92,16 @@ public sealed class PrefillWorkerOptions : IValidatedOptions
         if (MaxWaitingSequences < 0)
         {
             yield return $"{nameof(MaxWaitingSequences)} must not be negative, is {MaxWaitingSequences}";
+        }
+
+        if (KvReplicas is < 0 or > 2)
+        {
+            yield return $"{nameof(KvReplicas)} must be 0 to 2, not {KvReplicas}";
+        }
+
+        if (HedgeMinMs < 0)
+        {
+            yield return $"{nameof(HedgeMinMs)} must not be negative, is {HedgeMinMs}";
         }
 
         if (KvBudgetBytes < 0)

@@ -1,29 +1,50 @@
-using System.Collections.Concurrent;
-using KvCluster.Compression.Blocks;
-using KvCluster.Protocol.Transfer;
+using KvCluster.Protocol.Shards;
 using KvCluster.ServiceDefaults.Membership;
 
 namespace KvCluster.Workers;
 
 /// <summary>The KvStore as this worker sees it: the shards that the Gateway last named.</summary>
-internal sealed class KvStoreShards(IClusterMembership membership, string workerId) : IDisposable
+internal sealed class KvStoreShards : IAsyncDisposable
 {
-    private readonly ConcurrentDictionary<string, KvStoreShard> _shards = new(StringComparer.Ordinal);
+    private const long RepairLimitBytes = 64L << 20;
+
+    private readonly IClusterMembership _membership;
+    private readonly ShardConnections _connections;
+    private readonly ReadRepair _repair;
+    private readonly TimeProvider _time;
+    private readonly int _replicaCount;
+
+    /// <param name="membership">Says which shards there are.</param>
+    /// <param name="workerId">Who writes.</param>
+    /// <param name="replicaCount">Homes of a Block; 0: as the Gateway says.</param>
+    /// <param name="hedgeMinMs">The shortest time after which a replica is asked too; 0: never.</param>
+    /// <param name="time">Clock of delays.</param>
+    public KvStoreShards(IClusterMembership membership, string workerId, int replicaCount, int hedgeMinMs, TimeProvider time)
+    {
+        (_membership, _replicaCount, _time) = (membership, replicaCount, time);
+        _connections = new ShardConnections(workerId);
+        _repair = new ReadRepair(_connections, () => Epoch, RepairLimitBytes, Counters);
+        var patience = new ShardReadOptions();
+        patience = hedgeMinMs > 0 ? patience with { HedgeMinDelay = TimeSpan.FromMilliseconds(hedgeMinMs) } : patience with { HedgeShare = 0 };
+        Reader = new ShardedReader(_connections, patience, time, Counters, _repair);
+    }
+
+    public ShardCounters Counters { get; } = new();
+
+    public ShardedReader Reader { get; }
 
     /// <summary>This worker's incarnation; null before it has registered.</summary>
-    public ulong? Epoch => membership.Current.Epoch is > 0 and var epoch ? epoch : null;
+    public ulong? Epoch => _membership.Current.Epoch is > 0 and var epoch ? epoch : null;
 
-    /// <summary>The shard on which a Block lives; null when none is known.</summary>
-    public KvStoreShard? HomeOf(BlockId blockId) =>
-        BlockHome.Choose(blockId, membership.Current.KvStoreAddresses) is { } address
-            ? _shards.GetOrAdd(address, static (address, workerId) => new KvStoreShard(address, workerId), workerId)
-            : null;
+    public ShardView View => _replicaCount > 0 ? _membership.Current.Shards.With(_replicaCount) : _membership.Current.Shards;
 
-    public void Dispose()
+    public ShardedWriter OpenWriter(ulong epoch, CancellationToken cancellationToken) =>
+        new(_connections, () => View, epoch, _time, Counters, cancellationToken);
+
+    public async ValueTask DisposeAsync()
     {
-        foreach (var shard in _shards.Values)
-        {
-            shard.Dispose();
-        }
+        await _repair.DisposeAsync();
+        _connections.Dispose();
+        Counters.Dispose();
     }
 }

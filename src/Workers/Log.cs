@@ -5,10 +5,10 @@ namespace KvCluster.Workers;
 
 internal static partial class Log
 {
-    [LoggerMessage(100, LogLevel.Warning, "{RequestId}: layer {Layer} of block {BlockId} was refused and is computed again: {Reason}")]
-    public static partial void SlabRefused(this ILogger log, string requestId, BlockId blockId, int layer, string reason);
+    [LoggerMessage(100, LogLevel.Warning, "{RequestId}: layer {Layer} of block {BlockId} from {Address} was refused: {Reason}")]
+    public static partial void SlabRefused(this ILogger log, string requestId, BlockId blockId, int layer, string address, string reason);
 
-    [LoggerMessage(101, LogLevel.Warning, "{RequestId}: reading blocks from {Address} failed, what is missing is computed: {Status} {Detail}")]
+    [LoggerMessage(101, LogLevel.Warning, "{RequestId}: reading blocks from {Address} failed, what is nowhere else is computed: {Status} {Detail}")]
     public static partial void ReadFailed(this ILogger log, string requestId, string address, StatusCode status, string detail);
 
     [LoggerMessage(102, LogLevel.Error, "A step of {SequenceCount} sequences failed; they end with INTERNAL.")]

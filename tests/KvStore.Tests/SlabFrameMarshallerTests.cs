@@ -49,7 +49,7 @@ public sealed class SlabFrameMarshallerTests
             using Protocol.SlabFrame frame = SlabFrameDecoding.Read(Pieces(message, pieceSizeBytes), _pool);
             Assert.Equal(TestSlabs.Id(3), frame.BlockId);
             Assert.Equal((layer, layerCount, (SlabStatus)status), (frame.Layer, frame.LayerCount, frame.Status));
-            Assert.Equal((workerId, epoch, isTransient), (frame.WorkerId, frame.Epoch, frame.Transient));
+            Assert.Equal((workerId, epoch, isTransient, !isTransient), (frame.WorkerId, frame.Epoch, frame.Transient, frame.Copied));
             Assert.Equal(slab, frame.SlabBytes.ToArray());
         }
 
@@ -132,6 +132,7 @@ public sealed class SlabFrameMarshallerTests
             WorkerId = workerId,
             Epoch = epoch,
             Transient = isTransient,
+            Copied = !isTransient,
         };
     }
 
@@ -146,6 +147,7 @@ public sealed class SlabFrameMarshallerTests
             WorkerId = workerId,
             Epoch = epoch,
             Transient = isTransient,
+            Copied = !isTransient,
         };
 
     private static byte[] RandomBytes(int length)

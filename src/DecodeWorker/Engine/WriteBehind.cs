@@ -72,16 +72,16 @@ internal sealed class WriteBehind(KvStoreShards store, long limitBytes, DecodeMe
     {
         try
         {
-            if (store.HomeOf(block.BlockId) is not { } shard)
+            if (store.View.Live.Count == 0)
             {
                 metrics.RecordUnwritten(1, "no_store");
                 return;
             }
 
-            await using var writer = shard.OpenWriter(block.Epoch, cancellationToken);
+            await using var writer = store.OpenWriter(block.Epoch, cancellationToken);
             for (var layer = 0; layer < block.LayerCount; layer++)
             {
-                writer.Enqueue(block.BlockId, layer, block.LayerCount, block.Take(layer));
+                await writer.EnqueueAsync(block.BlockId, layer, block.LayerCount, block.Take(layer));
             }
 
             await writer.CompleteAsync();

@@ -85,13 +85,13 @@ internal sealed class DecodeCall(
         {
             if (plan.Generation.End == SequenceEnd.None)
             {
-                await fetch.ReadMissingAsync(TimeSpan.Zero, cancellationToken);
+                await fetch.ReadMissingAsync(TimeSpan.Zero, plan.CachedBlockCount, cancellationToken);
             }
 
             return plan.Generation.End == SequenceEnd.None;
         }
 
-        var handOver = new HandOver(fetch, intake, prefill.PrefillEnded, parts.Options, parts.Time).RunAsync(stop.Token);
+        var handOver = new HandOver(fetch, intake, plan.CachedBlockCount, prefill.PrefillEnded, parts.Options, parts.Time).RunAsync(stop.Token);
         try
         {
             if (await prefill.FirstToken.WaitAsync(cancellationToken) is { } firstToken)

@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Engine;
 using KvCluster.V1;
 using KvCluster.Workers;
@@ -9,10 +10,12 @@ namespace KvCluster.DecodeWorker.Grpc;
 /// <param name="Blocks">The given tokens and their Blocks.</param>
 /// <param name="Generation">Its tokens are the given ones.</param>
 /// <param name="IsLocalPrefill">What the KvStore does not hold is computed here, and the first token sampled here.</param>
-/// <param name="CachedTokenCount">Tokens that the Gateway believes to be in the KvStore.</param>
+/// <param name="CachedBlockCount">Leading Blocks that the Gateway believes to be in the KvStore.</param>
 internal sealed record DecodePlan(
-    string RequestId, SequenceBlocks Blocks, Generation Generation, bool IsLocalPrefill, int CachedTokenCount)
+    string RequestId, SequenceBlocks Blocks, Generation Generation, bool IsLocalPrefill, int CachedBlockCount)
 {
+    public int CachedTokenCount => CachedBlockCount * KvGeometry.BlockTokenCount;
+
     public int GivenTokenCount => Blocks.TokenCount;
 
     /// <exception cref="global::Grpc.Core.RpcException">INVALID_ARGUMENT or FAILED_PRECONDITION that names the field.</exception>
@@ -49,7 +52,6 @@ internal sealed record DecodePlan(
             start.Seed,
             model.Runner.Config.EosTokenIds,
             model.MaxContextTokens);
-        var cachedTokenCount = start.CachedBlockCount * Compression.Blocks.KvGeometry.BlockTokenCount;
-        return new DecodePlan(start.RequestId, blocks, generation, start.LocalPrefill, cachedTokenCount);
+        return new DecodePlan(start.RequestId, blocks, generation, start.LocalPrefill, start.CachedBlockCount);
     }
 }

@@ -8,12 +8,12 @@ namespace KvCluster.DecodeWorker.Grpc;
 /// nothing arrives any more, a last look without waiting finds what the store holds after all, and the rest is left to be computed.
 /// </summary>
 internal sealed class HandOver(
-    BlockFetch fetch, BlockIntake intake, Task prefillEnded, DecodeWorkerOptions options, TimeProvider time)
+    BlockFetch fetch, BlockIntake intake, int cachedBlockCount, Task prefillEnded, DecodeWorkerOptions options, TimeProvider time)
 {
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var stopFirst = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var first = fetch.ReadMissingAsync(TimeSpan.FromMilliseconds(options.PrefillTimeoutMs), stopFirst.Token);
+        var first = fetch.ReadMissingAsync(TimeSpan.FromMilliseconds(options.PrefillTimeoutMs), cachedBlockCount, stopFirst.Token);
         try
         {
             await Task.WhenAny(first, prefillEnded).WaitAsync(cancellationToken);
@@ -28,7 +28,7 @@ internal sealed class HandOver(
         if (!intake.IsComplete)
         {
             await prefillEnded.WaitAsync(cancellationToken);
-            await fetch.ReadMissingAsync(TimeSpan.Zero, cancellationToken);
+            await fetch.ReadMissingAsync(TimeSpan.Zero, 0, cancellationToken);
         }
     }
 

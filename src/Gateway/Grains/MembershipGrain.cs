@@ -57,6 +57,12 @@ internal sealed class MembershipGrain(TimeProvider time) : Grain, IMembershipGra
         return [.. pools.SelectMany(states => states)];
     }
 
+    public Task<Dictionary<string, ulong>> EpochsFor(string workerId)
+    {
+        bool isShard = _workers.TryGetValue(workerId, out (string PoolKey, ulong Epoch) asking) && asking.PoolKey == PoolKey.KvStore;
+        return Task.FromResult(isShard ? _workers.ToDictionary(worker => worker.Key, worker => worker.Value.Epoch) : []);
+    }
+
     public Task<DateTimeOffset?> FirstSeen(string model) =>
         Task.FromResult(_firstSeen.TryGetValue(model, out DateTimeOffset seen) ? seen : (DateTimeOffset?)null);
 

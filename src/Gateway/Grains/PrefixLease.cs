@@ -1,12 +1,12 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Gateway.Routing;
-using KvCluster.Protocol.Transfer;
+using KvCluster.Protocol.Shards;
 
 namespace KvCluster.Gateway.Grains;
 
 /// <summary>
-/// The leading blocks of a Sequence that the KvStore holds, leased until decode has taken them in. Each shard is asked for the
-/// blocks that are at home there; what counts is the prefix without a gap.
+/// The leading blocks of a Sequence that the KvStore holds, leased until decode has taken them in. Every shard is asked at once for the blocks that
+/// it may have, at home or from before a change of membership; what counts is the prefix of which each block is somewhere.
 /// </summary>
 internal sealed class PrefixLease
 {
@@ -30,24 +30,32 @@ internal sealed class PrefixLease
 
     public static async Task<PrefixLease> TakeAsync(RequestServices services, BlockId[] blockIds, CancellationToken cancellationToken)
     {
-        WorkerState[] states = await services.Pool(PoolKey.KvStore).Snapshot();
-        string[] addresses = [.. states.Where(state => !state.IsDraining).Select(state => state.Worker.Address)];
-        if (addresses.Length == 0 || blockIds.Length == 0)
+        ShardView view = ShardViews.Of(await services.Pool(PoolKey.KvStore).Snapshot(), services.Options);
+        bool hasStore = view.Live.Count > 0;
+        if (blockIds.Length == 0 || (!hasStore && view.Leaving.Count == 0))
         {
-            return new PrefixLease(services, addresses.Length > 0, [], 0);
+            return new PrefixLease(services, hasStore, [], 0);
         }
 
-        string[] homes = [.. blockIds.Select(id => BlockHome.Choose(id, addresses)!)];
-        ShardLease[] shards = await Task.WhenAll(homes.Distinct().Select(home => ShardLease.TakeAsync(
-            services, home, [.. blockIds.Where((_, index) => homes[index] == home)], cancellationToken)));
-        return new PrefixLease(services, hasStore: true, shards, PrefixLength(homes, shards));
+        ShardLease[] shards = await Task.WhenAll(blockIds
+            .SelectMany((id, index) => view.PlacesOf(id).Addresses.Select(address => (address, index)))
+            .GroupBy(place => place.address, place => place.index)
+            .Where(place => !services.StoreHealth.IsSuspect(place.Key))
+            .Select(place => ShardLease.TakeAsync(services, place.Key, blockIds, [.. place], cancellationToken)));
+        var isHeld = new bool[blockIds.Length + 1];
+        foreach (int index in shards.SelectMany(shard => shard.HeldIndexes))
+        {
+            isHeld[index] = true;
+        }
+
+        return new PrefixLease(services, hasStore, shards, Array.IndexOf(isHeld, false));
     }
 
-    /// <summary>Extends the leases once half of their time is gone.</summary>
+    /// <summary>Extends the leases once a third of their time is gone.</summary>
     public async Task RenewIfDueAsync(CancellationToken cancellationToken)
     {
-        TimeSpan half = TimeSpan.FromMilliseconds(_services.Options.LeaseMs / 2);
-        if (_services.Time.GetElapsedTime(_renewedAt) >= half)
+        TimeSpan third = TimeSpan.FromMilliseconds(_services.Options.LeaseMs / 3);
+        if (_services.Time.GetElapsedTime(_renewedAt) >= third)
         {
             _renewedAt = _services.Time.GetTimestamp();
             await Task.WhenAll(_shards.Select(shard => shard.RenewAsync(cancellationToken)));
@@ -56,17 +64,4 @@ internal sealed class PrefixLease
 
     /// <summary>Gives the leases back; at most once.</summary>
     public Task ReleaseAsync() => Task.WhenAll(_shards.Select(shard => shard.ReleaseAsync()));
-
-    /// <summary>Blocks before the first that its home does not hold.</summary>
-    private static int PrefixLength(string[] homes, ShardLease[] shards)
-    {
-        Dictionary<string, int> left = shards.ToDictionary(shard => shard.Address, shard => shard.HeldBlockCount);
-        int length = 0;
-        while (length < homes.Length && left[homes[length]]-- > 0)
-        {
-            length++;
-        }
-
-        return length;
-    }
 }

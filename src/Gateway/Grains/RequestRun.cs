@@ -183,6 +183,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
             }
 
             await Task.Delay(AcquirePause, services.Time, cancellationToken);
+            await (_lease?.RenewIfDueAsync(cancellationToken) ?? Task.CompletedTask);
         }
     }
 

@@ -1,5 +1,6 @@
 using KvCluster.Gateway.Models;
 using KvCluster.Gateway.Workers;
+using KvCluster.Protocol.Shards;
 
 namespace KvCluster.Gateway.Grains;
 
@@ -9,6 +10,7 @@ internal sealed record RequestServices(
     IWorkerClients Clients,
     ServedModel Model,
     GatewayOptions Options,
+    ShardHealth StoreHealth,
     TimeProvider Time,
     ILogger<RequestGrain> Logger)
 {

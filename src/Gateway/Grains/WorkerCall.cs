@@ -94,7 +94,8 @@ internal sealed class WorkerCall : IAsyncDisposable
 
     private async Task WatchAsync()
     {
-        TimeSpan interval = TimeSpan.FromMilliseconds(_services.Options.HeartbeatIntervalMs);
+        // Leases are renewed in time however seldom workers report.
+        TimeSpan interval = TimeSpan.FromMilliseconds(Math.Min(_services.Options.HeartbeatIntervalMs, _services.Options.LeaseMs / 3));
         TimeSpan stall = TimeSpan.FromMilliseconds(_services.Options.StallTimeoutMs);
         try
         {

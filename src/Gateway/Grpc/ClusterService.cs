@@ -1,6 +1,7 @@
 using Grpc.Core;
 using KvCluster.Gateway.Grains;
 using KvCluster.Gateway.Routing;
+using KvCluster.Protocol.Shards;
 using KvCluster.V1;
 
 namespace KvCluster.Gateway.Grpc;
@@ -19,7 +20,11 @@ internal sealed class ClusterService(IGrainFactory grains, GatewayOptions option
         ulong epoch = await Membership.Register(worker);
         Log.WorkerJoined(logger, worker.WorkerId, PoolKey.Of(worker), worker.Address, epoch);
         var reply = new RegisterReply { Epoch = epoch, HeartbeatIntervalMs = options.HeartbeatIntervalMs };
-        reply.KvstoreAddresses.AddRange(await KvStoreAddressesAsync());
+        ShardView shards = await ShardsAsync();
+        reply.ReplicaCount = shards.ReplicaCount;
+        reply.KvstoreAddresses.AddRange(shards.Live);
+        reply.ShardMoves.AddRange(MovesOf(shards));
+        reply.WorkerEpochs.AddRange(await EpochsForAsync(worker.WorkerId));
         return reply;
     }
 
@@ -31,7 +36,11 @@ internal sealed class ClusterService(IGrainFactory grains, GatewayOptions option
         }
 
         var reply = new HeartbeatReply();
-        reply.KvstoreAddresses.AddRange(await KvStoreAddressesAsync());
+        ShardView shards = await ShardsAsync();
+        reply.ReplicaCount = shards.ReplicaCount;
+        reply.KvstoreAddresses.AddRange(shards.Live);
+        reply.ShardMoves.AddRange(MovesOf(shards));
+        reply.WorkerEpochs.AddRange(await EpochsForAsync(request.WorkerId));
         return reply;
     }
 
@@ -48,10 +57,15 @@ internal sealed class ClusterService(IGrainFactory grains, GatewayOptions option
         return reply;
     }
 
-    /// <summary>In the order of worker ids, the same for all who ask.</summary>
-    private async Task<IEnumerable<string>> KvStoreAddressesAsync()
-    {
-        WorkerState[] shards = await grains.GetGrain<IWorkerPoolGrain>(PoolKey.KvStore).Snapshot();
-        return shards.Where(shard => !shard.IsDraining).Select(shard => shard.Worker.Address);
-    }
+    private static IEnumerable<ShardMove> MovesOf(ShardView shards) =>
+    [
+        .. shards.Joining.Select(address => new ShardMove { Address = address }),
+        .. shards.Leaving.Select(address => new ShardMove { Address = address, IsLeaving = true }),
+    ];
+
+    private async Task<ShardView> ShardsAsync() =>
+        ShardViews.Of(await grains.GetGrain<IWorkerPoolGrain>(PoolKey.KvStore).Snapshot(), options);
+
+    private async Task<IEnumerable<WorkerEpoch>> EpochsForAsync(string workerId) =>
+        (await Membership.EpochsFor(workerId)).Select(worker => new WorkerEpoch { WorkerId = worker.Key, Epoch = worker.Value });
 }

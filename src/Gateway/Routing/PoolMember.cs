@@ -11,6 +11,8 @@ internal sealed class PoolMember(WorkerInfo worker, ulong epoch, long seenAt)
 
     public long SeenAt { get; private set; } = seenAt;
 
+    public long JoinedAt { get; } = seenAt;
+
     public bool IsDraining { get; set; }
 
     public bool IsSuspect { get; set; }

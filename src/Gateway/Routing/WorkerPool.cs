@@ -92,6 +92,7 @@ internal sealed class WorkerPool(IRoutingPolicy policy, TimeSpan heartbeatInterv
             IsDraining = member.IsDraining,
             IsSuspect = member.IsSuspect,
             HeartbeatAge = time.GetElapsedTime(member.SeenAt),
+            Age = time.GetElapsedTime(member.JoinedAt),
             ReservationCount = member.ReservationCount,
         })];
     }

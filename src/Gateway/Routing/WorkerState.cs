@@ -18,6 +18,9 @@ public sealed record WorkerState
 
     [Id(5)] public TimeSpan HeartbeatAge { get; init; }
 
+    /// <summary>Time since this incarnation joined.</summary>
+    [Id(7)] public TimeSpan Age { get; init; }
+
     /// <summary>Placements not yet released.</summary>
     [Id(6)] public int ReservationCount { get; init; }
 }

@@ -3,6 +3,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
@@ -13,12 +14,12 @@ namespace KvCluster.KvStore.Grpc;
 
 /// <summary>The service of kvstore.proto over a tier.</summary>
 internal sealed class KvStoreService(
-    IBlockTier tier, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
+    IBlockTier tier, EpochFence fence, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
 {
     private const int MaxBlockIdCount = 65_536;
 
     public override Task<PutReply> Put(IAsyncStreamReader<Protocol.SlabFrame> requestStream, ServerCallContext context) =>
-        new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(requestStream, context.CancellationToken);
+        !fence.TakesPuts ? throw new RpcException(StoreStatus.NotRegistered) : new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(requestStream, context.CancellationToken);
 
     public override Task Get(GetRequest request, IServerStreamWriter<Protocol.SlabFrame> responseStream, ServerCallContext context)
     {
@@ -41,9 +42,21 @@ internal sealed class KvStoreService(
     {
         BlockId[] ids = ParseIds(request.BlockIds);
         TimeSpan leaseTime = request.LeaseMs == 0 ? TimeSpan.Zero : LeaseTime(request.LeaseMs);
-        await tier.LocateAsync(ids, isChain: true, context.CancellationToken);
-        int held = tier.Lookup(ids, leaseTime, out string leaseId);
-        return new LookupReply { HeldBlockCount = held, LeaseId = leaseId };
+        await tier.LocateAsync(ids, isChain: !request.Every, context.CancellationToken);
+        if (!request.Every)
+        {
+            int held = tier.Lookup(ids, leaseTime, out string leaseId);
+            return new LookupReply { HeldBlockCount = held, LeaseId = leaseId };
+        }
+
+        bool[] isHeld = tier.LookupEvery(ids, leaseTime, out string leaseOfAll);
+        int leading = Array.IndexOf(isHeld, false);
+        return new LookupReply
+        {
+            HeldBlockCount = leading < 0 ? ids.Length : leading,
+            LeaseId = leaseOfAll,
+            HeldBits = HeldBits.Pack(isHeld),
+        };
     }
 
     public override Task<RenewLeaseReply> RenewLease(RenewLeaseRequest request, ServerCallContext context) =>

@@ -12,6 +12,9 @@ internal static class StoreStatus
     /// <summary>Trailer that names why a slab was refused, as metrics do.</summary>
     public const string SlabErrorTrailer = "kv-slab-error";
 
+    public static readonly Status NotRegistered = new(
+        StatusCode.Unavailable, "this shard has not registered with its Gateway (KvStore:GatewayAddress), so it can't tell current writers from old ones");
+
     public static Status InvalidField(string field, string problem) => new(StatusCode.InvalidArgument, $"{field} {problem}");
 
     /// <summary>DATA_LOSS for damage, INVALID_ARGUMENT for a slab of something else, FAILED_PRECONDITION for a format not known here.</summary>

@@ -1,4 +1,5 @@
 using KvCluster.KvStore.Grpc;
+using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Telemetry;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
@@ -47,6 +48,8 @@ public static class KvStoreHost
         builder.Services.AddTiers(options);
         builder.Services.AddHostedService<StoreMetrics>();
         builder.Services.AddSingleton<IWorkerLoadSource, StoreLoad>();
+        builder.Services.AddSingleton<EpochFence>();
+        builder.Services.AddSingleton<IWorkerEpochObserver>(provider => provider.GetRequiredService<EpochFence>());
         builder.Services.AddClusterMembership(_ => Describe(options));
         return builder;
     }

@@ -30,7 +30,7 @@ internal static class SlabIntake
             return StoreStatus.SlabRefused(error, frame.BlockId, frame.Layer);
         }
 
-        if (header.WriterEpoch != epoch)
+        if (!frame.Copied && header.WriterEpoch != epoch)
         {
             return StoreStatus.ForeignEpoch(header.WriterEpoch, epoch, frame.BlockId, frame.Layer);
         }

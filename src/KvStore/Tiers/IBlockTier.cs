@@ -15,6 +15,9 @@ internal interface IBlockTier
     /// <summary>The tiers below, the faster first.</summary>
     public IReadOnlyList<IColdTier> ColdTiers => [];
 
+    /// <summary>Notes the current incarnation of a worker: Puts of older ones are refused from now on.</summary>
+    public void NoteEpoch(string workerId, ulong epoch);
+
     /// <summary>Begins a Put. Null when a newer incarnation of the worker has written.</summary>
     public PutSession? BeginPut(string workerId, ulong epoch);
 
@@ -55,6 +58,9 @@ internal interface IBlockTier
 
     /// <summary>Leading blocks that are complete; leased when <paramref name="leaseTime"/> is over 0 and any are.</summary>
     public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);
+
+    /// <summary>Which blocks are complete, in the order of <paramref name="ids"/>; leased when <paramref name="leaseTime"/> is over 0 and any are.</summary>
+    public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime);
 

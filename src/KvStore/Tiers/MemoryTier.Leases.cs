@@ -4,7 +4,17 @@ namespace KvCluster.KvStore.Tiers;
 
 internal sealed partial class MemoryTier
 {
-    public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId)
+    public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId) =>
+        Find(ids, leaseTime, new bool[ids.Count], stopsAtGap: true, out leaseId);
+
+    public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId)
+    {
+        var isHeld = new bool[ids.Count];
+        Find(ids, leaseTime, isHeld, stopsAtGap: false, out leaseId);
+        return isHeld;
+    }
+
+    private int Find(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, bool[] isHeld, bool stopsAtGap, out string leaseId)
     {
         leaseId = "";
         var held = new List<StoredBlock>();
@@ -13,8 +23,10 @@ internal sealed partial class MemoryTier
         lock (_lock)
         {
             _leases.ReleaseExpired(Now);
-            foreach (BlockId id in ids)
+            for (int i = 0; i < ids.Count; i++)
             {
+                BlockId id = ids[i];
+                isHeld[i] = true;
                 if (_table.TryFind(id, out StoredBlock? block) && block.State == StoredBlockState.Complete)
                 {
                     NoteReuseLocked(block);
@@ -26,7 +38,11 @@ internal sealed partial class MemoryTier
                 }
                 else
                 {
-                    break;
+                    isHeld[i] = false;
+                    if (stopsAtGap)
+                    {
+                        break;
+                    }
                 }
             }
 

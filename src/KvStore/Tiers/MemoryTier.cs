@@ -45,6 +45,14 @@ internal sealed partial class MemoryTier : IBlockTier
 
     private TimeSpan Now => _time.GetElapsedTime(_startTimestamp);
 
+    public void NoteEpoch(string workerId, ulong epoch)
+    {
+        lock (_lock)
+        {
+            _epochs.Observe(workerId, epoch);
+        }
+    }
+
     public PutSession? BeginPut(string workerId, ulong epoch)
     {
         lock (_lock)

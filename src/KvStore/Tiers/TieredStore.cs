@@ -42,6 +42,8 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
 
     public IReadOnlyList<IColdTier> ColdTiers { get; }
 
+    public void NoteEpoch(string workerId, ulong epoch) => Memory.NoteEpoch(workerId, epoch);
+
     public PutSession? BeginPut(string workerId, ulong epoch) => Memory.BeginPut(workerId, epoch);
 
     public PutOutcome Add(PutSession session, in VerifiedSlab slab) => Memory.Add(session, slab);
@@ -98,6 +100,9 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     }
 
     public int Lookup(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId) => Memory.Lookup(ids, leaseTime, out leaseId);
+
+    public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId) =>
+        Memory.LookupEvery(ids, leaseTime, out leaseId);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime) => Memory.TryRenewLease(leaseId, leaseTime);
 

@@ -1,6 +1,5 @@
 using Grpc.Core;
 using KvCluster.Inference.Engine;
-using KvCluster.Protocol.Transfer;
 using KvCluster.Workers;
 
 namespace KvCluster.PrefillWorker.Engine;
@@ -12,74 +11,29 @@ namespace KvCluster.PrefillWorker.Engine;
 internal sealed class SlabSender(
     SlabOutbox outbox, KvStoreShards store, ulong epoch, int layerCount, Action onRoom, ILogger log)
 {
-    private readonly Dictionary<KvStoreShard, BlockWriter> _writers = [];
-    private Status? _failure;
-
-    /// <summary>Ends when the outbox is closed and every shard has acknowledged.</summary>
+    /// <summary>Ends when the outbox is closed and every Block is acknowledged.</summary>
     /// <exception cref="RpcException">UNAVAILABLE: the store did not take all of it.</exception>
     public async Task<SentSlabs> RunAsync(string requestId, CancellationToken cancellationToken)
     {
+        await using var writer = store.OpenWriter(epoch, cancellationToken);
+        while (await outbox.WaitAsync(cancellationToken))
+        {
+            while (outbox.TryTake(out var slab))
+            {
+                await writer.EnqueueAsync(slab.BlockId, slab.Layer, layerCount, slab.Slab, slab.IsTransient);
+            }
+
+            onRoom();
+        }
+
         try
         {
-            while (await outbox.WaitAsync(cancellationToken))
-            {
-                while (outbox.TryTake(out var slab))
-                {
-                    await SendAsync(slab, cancellationToken);
-                }
-
-                onRoom();
-            }
-
-            var sent = default(SentSlabs);
-            foreach (var writer in _writers.Values)
-            {
-                sent = await AddAsync(sent, writer);
-            }
-
-            return _failure is not { } failure ? sent : throw Lost(requestId, failure);
-        }
-        finally
-        {
-            foreach (var writer in _writers.Values)
-            {
-                await writer.DisposeAsync();
-            }
-        }
-    }
-
-    private async Task SendAsync(OutgoingSlab slab, CancellationToken cancellationToken)
-    {
-        if (_failure is not null || store.HomeOf(slab.BlockId) is not { } home)
-        {
-            _failure ??= new Status(StatusCode.Unavailable, "no KvStore shard is known");
-            slab.Slab.Dispose();
-            return;
-        }
-
-        if (!_writers.TryGetValue(home, out var writer))
-        {
-            _writers[home] = writer = home.OpenWriter(epoch, cancellationToken);
-        }
-
-        if (!await writer.EnqueueAsync(slab.BlockId, slab.Layer, layerCount, slab.Slab, slab.IsTransient))
-        {
-            // The call has ended; why, comes with its completion.
-            await AddAsync(default, writer);
-        }
-    }
-
-    private async Task<SentSlabs> AddAsync(SentSlabs sent, BlockWriter writer)
-    {
-        try
-        {
-            var result = await writer.CompleteAsync();
-            return new SentSlabs(sent.SlabCount + result.SlabsSent, sent.Bytes + result.BytesSent);
+            var sent = await writer.CompleteAsync();
+            return new SentSlabs(sent.SlabCount, sent.Bytes);
         }
         catch (RpcException error)
         {
-            _failure ??= error.Status;
-            return sent;
+            throw Lost(requestId, error.Status);
         }
     }
 

@@ -29,6 +29,9 @@ public sealed class SlabFrame(BlockId blockId, int layer, int layerCount, SlabLe
     /// <summary>Whether the store drops the block once a Get has delivered all of it.</summary>
     public bool Transient { get; init; }
 
+    /// <summary>Whether the slab comes from another shard, with the epoch of its first writer in its header.</summary>
+    public bool Copied { get; init; }
+
     /// <summary>Header and payload; empty when there is no slab or it was taken.</summary>
     public ReadOnlySpan<byte> SlabBytes => _slab is { } slab ? slab.Span : default;
 

@@ -38,6 +38,7 @@ internal static class SlabFrameDecoding
             WorkerId = fields.WorkerId ?? "",
             Epoch = fields.Epoch,
             Transient = fields.Transient,
+            Copied = fields.Copied,
         };
     }
 
@@ -73,6 +74,9 @@ internal static class SlabFrameDecoding
                 break;
             case (SlabFrameEncoding.TransientField << 3) | SlabFrameEncoding.VarintWireType:
                 fields.Transient = ReadVarint(ref reader) != 0;
+                break;
+            case (SlabFrameEncoding.CopiedField << 3) | SlabFrameEncoding.VarintWireType:
+                fields.Copied = ReadVarint(ref reader) != 0;
                 break;
             default:
                 Skip(ref reader, tag);
@@ -169,5 +173,6 @@ internal static class SlabFrameDecoding
         public string? WorkerId;
         public ulong Epoch;
         public bool Transient;
+        public bool Copied;
     }
 }

@@ -18,6 +18,7 @@ internal static class SlabFrameEncoding
     public const int WorkerIdField = 6;
     public const int EpochField = 7;
     public const int TransientField = 8;
+    public const int CopiedField = 9;
 
     public const int VarintWireType = 0;
     public const int Fixed64WireType = 1;
@@ -37,7 +38,8 @@ internal static class SlabFrameEncoding
             + ScalarSizeBytes(SignExtended((int)frame.Status))
             + LengthSizeBytes(workerIdSizeBytes)
             + ScalarSizeBytes(frame.Epoch)
-            + (frame.Transient ? 2 : 0);
+            + (frame.Transient ? 2 : 0)
+            + (frame.Copied ? 2 : 0);
     }
 
     public static void Write(SlabFrame frame, IBufferWriter<byte> output)
@@ -59,12 +61,13 @@ internal static class SlabFrameEncoding
     private static void WriteRest(SlabFrame frame, IBufferWriter<byte> output)
     {
         int workerIdSizeBytes = Encoding.UTF8.GetByteCount(frame.WorkerId);
-        Span<byte> rest = output.GetSpan(workerIdSizeBytes + 3 * (1 + MaxVarintSizeBytes) + 2);
+        Span<byte> rest = output.GetSpan(workerIdSizeBytes + 3 * (1 + MaxVarintSizeBytes) + 4);
         int length = WriteScalar(rest, StatusField, SignExtended((int)frame.Status));
         length += WriteLength(rest[length..], WorkerIdField, workerIdSizeBytes);
         length += Encoding.UTF8.GetBytes(frame.WorkerId, rest[length..]);
         length += WriteScalar(rest[length..], EpochField, frame.Epoch);
         length += WriteScalar(rest[length..], TransientField, frame.Transient ? 1UL : 0UL);
+        length += WriteScalar(rest[length..], CopiedField, frame.Copied ? 1UL : 0UL);
         output.Advance(length);
     }
 

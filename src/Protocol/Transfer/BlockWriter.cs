@@ -43,6 +43,9 @@ public sealed class BlockWriter : IAsyncDisposable
         _pump = PumpAsync();
     }
 
+    /// <summary>Whether the slabs were read from other shards: they keep the epochs of their first writers.</summary>
+    public bool IsCopying { get; init; }
+
     /// <summary>Ends when the store has acknowledged or refused; faulted with the RpcException in the latter case.</summary>
     public Task<BlockWriteResult> Completion => _pump;
 
@@ -81,6 +84,13 @@ public sealed class BlockWriter : IAsyncDisposable
         return true;
     }
 
+    /// <summary>Queues a slab if there is room and the call has not ended; takes the lease over only then.</summary>
+    public bool TryEnqueue(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient = false) =>
+        _queue.Writer.TryWrite(FrameOf(blockId, layer, layerCount, slab, transient));
+
+    /// <summary>Waits until there may be room; false when the call has ended.</summary>
+    public ValueTask<bool> WaitForRoomAsync() => _queue.Writer.WaitToWriteAsync();
+
     /// <summary>Sends what is queued, ends the call and returns what the store acknowledged.</summary>
     /// <exception cref="RpcException">The store refused a slab, or was lost.</exception>
     public Task<BlockWriteResult> CompleteAsync()
@@ -111,7 +121,7 @@ public sealed class BlockWriter : IAsyncDisposable
     }
 
     private SlabFrame FrameOf(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient) =>
-        new(blockId, layer, layerCount, slab) { WorkerId = _workerId, Epoch = _epoch, Transient = transient };
+        new(blockId, layer, layerCount, slab) { WorkerId = _workerId, Epoch = _epoch, Transient = transient, Copied = IsCopying };
 
     private bool WaitToWrite()
     {

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Grpc.Net.Client;
 using KvCluster.Protocol;
+using KvCluster.Protocol.Shards;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.V1;
 using Microsoft.Extensions.Hosting;
@@ -20,6 +21,7 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
     private readonly IWorkerLoadSource _load;
     private readonly IServiceProvider _services;
     private readonly HostReadiness _readiness;
+    private readonly IWorkerEpochObserver[] _epochObservers;
     private readonly TimeProvider _time;
     private readonly ILogger<ClusterMembership> _logger;
     private readonly CancellationTokenSource _stop = new();
@@ -34,9 +36,11 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
         IWorkerLoadSource load,
         IServiceProvider services,
         HostReadiness readiness,
+        IEnumerable<IWorkerEpochObserver> epochObservers,
         TimeProvider time,
         ILogger<ClusterMembership> logger)
     {
+        _epochObservers = [.. epochObservers];
         (_options, _load, _services, _readiness, _time, _logger) = (options, load, services, readiness, time, logger);
         if (_options.GatewayAddress.Length > 0)
         {
@@ -127,7 +131,8 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
     private async Task<TimeSpan> StayAsync(Cluster.ClusterClient client, CancellationToken stop)
     {
         RegisterReply reply = await client.RegisterAsync(new RegisterRequest { Worker = _options.Worker }, Options(stop));
-        Publish(new MembershipSnapshot(reply.Epoch, [.. reply.KvstoreAddresses]));
+        Array.ForEach(_epochObservers, observer => observer.Observe(reply.WorkerEpochs));
+        Publish(new MembershipSnapshot(reply.Epoch, ShardView.Of(reply.KvstoreAddresses, reply.ShardMoves, reply.ReplicaCount)));
         _readiness.Unblock(this);
         Log.Joined(_logger, _options.GatewayAddress, _options.Worker.WorkerId, reply.Epoch, _options.Worker.Address);
         var interval = TimeSpan.FromMilliseconds(Math.Max(reply.HeartbeatIntervalMs, 10));
@@ -156,9 +161,11 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
     {
         HeartbeatReply reply = await client.HeartbeatAsync(
             new HeartbeatRequest { WorkerId = _options.Worker.WorkerId, Epoch = _current.Epoch, Load = _load.CurrentLoad() }, Options(stop));
-        if (!_current.KvStoreAddresses.SequenceEqual(reply.KvstoreAddresses))
+        Array.ForEach(_epochObservers, observer => observer.Observe(reply.WorkerEpochs));
+        ShardView shards = ShardView.Of(reply.KvstoreAddresses, reply.ShardMoves, reply.ReplicaCount);
+        if (!_current.Shards.Equals(shards))
         {
-            Publish(_current with { KvStoreAddresses = [.. reply.KvstoreAddresses] });
+            Publish(_current with { Shards = shards });
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class GenerateTests
     [Fact]
     public async Task Generate_TwoShards_PrefixWithoutGapAndBothLeasesGivenBack()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync();
+        await using TestCluster cluster = await TestCluster.StartAsync(configure: options => options.ShardSettleMs = 0);
         await using TestWorker second = await cluster.AddAsync("store-1", WorkerRole.Kvstore);
         cluster.Store.Store.HeldBlockCount = 100;
         second.Store.HeldBlockCount = 1;
@@ -67,6 +67,56 @@ public sealed class GenerateTests
         Assert.Equal(prefill.BlockIds.IndexOf(asked.BlockIds[1]), prefill.CachedBlockCount);
         await cluster.UntilAllReleasedAsync();
         Assert.Equal((1, 0), (second.Store.GrantedCount, second.Store.LeaseCount));
+    }
+
+    [Fact]
+    public async Task Generate_ShardJoinedLately_ItsBlocksAreFoundInTheirOldHome()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await using TestWorker second = await cluster.AddAsync("store-1", WorkerRole.Kvstore);
+        cluster.Store.Store.HeldBlockCount = 100;
+        await cluster.AllAsync(TestCluster.Request(cluster.Prompt(length: 2000), 3));
+        Assert.Equal(31, Assert.Single(cluster.Decode[0].Behavior.Decodes).CachedBlockCount);
+        await cluster.UntilAllReleasedAsync();
+    }
+
+    [Fact]
+    public async Task Generate_ShardDrains_ItsBlocksAreStillFound()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(configure: options => options.ShardSettleMs = 0);
+        await using TestWorker second = await cluster.AddAsync("store-1", WorkerRole.Kvstore);
+        await cluster.Members.DeregisterAsync(new DeregisterRequest { WorkerId = "store-0", Epoch = cluster.Store.Epoch, Draining = true }, cancellationToken: Timeouts.Token());
+        cluster.Store.Store.HeldBlockCount = 100;
+        second.Store.HeldBlockCount = 100;
+        await cluster.AllAsync(TestCluster.Request(cluster.Prompt(length: 2000), 3));
+        Assert.Equal(31, Assert.Single(cluster.Decode[0].Behavior.Decodes).CachedBlockCount);
+        Assert.Equal(31, Assert.Single(second.Store.Lookups).BlockIds.Count);
+        Assert.InRange(Assert.Single(cluster.Store.Store.Lookups).BlockIds.Count, 2, 29);
+        await cluster.UntilAllReleasedAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Generate_HandoverTakesLongerThanTheLease_ItIsRenewedOrTakenAgain(bool losesLeases)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(configure: options =>
+        {
+            options.LeaseMs = 1000;
+            options.HeartbeatIntervalMs = 60_000;
+        });
+        cluster.Store.Store.HeldBlockCount = 1;
+        cluster.Store.Store.LosesLeases = losesLeases;
+        cluster.Decode[0].Behavior.ReadyGate = new TaskCompletionSource();
+        using AsyncServerStreamingCall<GenerateReply> call = cluster.Client.Generate(
+            TestCluster.Request(cluster.Prompt(), 3), cancellationToken: Timeouts.Token());
+        Assert.True(await call.ResponseStream.MoveNext(Timeouts.Token()));
+        await Timeouts.UntilAsync(
+            () => Task.FromResult(losesLeases ? cluster.Store.Store.GrantedCount >= 3 : cluster.Store.Store.RenewalCount >= 3), "renewals");
+        Assert.Equal(1, cluster.Store.Store.LeaseCount);
+        cluster.Decode[0].Behavior.ReadyGate!.SetResult();
+        await call.ResponseStream.ReadAllAsync(Timeouts.Token()).ToListAsync(Timeouts.Token());
+        await cluster.UntilAllReleasedAsync();
     }
 
     [Fact]
@@ -146,7 +196,8 @@ public sealed class GenerateTests
         using AsyncServerStreamingCall<GenerateReply> call = cluster.Client.Generate(
             TestCluster.Request(cluster.Prompt(length: 300), 50), cancellationToken: cancellation.Token);
         Assert.True(await call.ResponseStream.MoveNext(Timeouts.Token()));
-        Assert.Equal((1, 1), (cluster.Decode[0].Behavior.ActiveCallCount, cluster.Store.Store.LeaseCount));
+        await Timeouts.UntilAsync(() => Task.FromResult(cluster.Decode[0].Behavior.ActiveCallCount == 1), "decode is called");
+        Assert.Equal(1, cluster.Store.Store.LeaseCount);
         await cancellation.CancelAsync();
         await cluster.UntilAllReleasedAsync();
         Assert.Equal(1, cluster.Store.Store.GrantedCount);

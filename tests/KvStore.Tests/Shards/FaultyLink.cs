@@ -1,0 +1,110 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace KvCluster.KvStore.Tests.Shards;
+
+/// <summary>A TCP link to a shard that can hold back, damage or cut what the shard sends.</summary>
+internal sealed class FaultyLink : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<Socket> _sockets = [];
+    private readonly Lock _lock = new();
+    private readonly Uri _target;
+    private readonly Task _accepting;
+    private TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public FaultyLink(string target)
+    {
+        _target = new Uri(target);
+        _gate.SetResult();
+        _listener.Start();
+        Address = $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+        _accepting = AcceptAsync();
+    }
+
+    public string Address { get; }
+
+    /// <summary>Changes bytes on their way from the shard; null: none.</summary>
+    public Action<Memory<byte>>? Damage { get; set; }
+
+    /// <summary>What the shard sends waits here from now on.</summary>
+    public void Hold() => _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Release() => _gate.TrySetResult();
+
+    /// <summary>Breaks every connection.</summary>
+    public void Cut()
+    {
+        lock (_lock)
+        {
+            _sockets.ForEach(socket => socket.Dispose());
+            _sockets.Clear();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Stop();
+        Release();
+        Cut();
+        await _accepting.Soon();
+        _stop.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                Socket client = await _listener.AcceptSocketAsync(_stop.Token);
+                var shard = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                client.NoDelay = true;
+                lock (_lock)
+                {
+                    _sockets.AddRange([client, shard]);
+                }
+
+                await shard.ConnectAsync(_target.Host, _target.Port, _stop.Token);
+                _ = PumpAsync(client, shard, isFromShard: false);
+                _ = PumpAsync(shard, client, isFromShard: true);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            return;
+        }
+    }
+
+    private async Task PumpAsync(Socket from, Socket to, bool isFromShard)
+    {
+        byte[] buffer = new byte[64 << 10];
+        try
+        {
+            while (await from.ReceiveAsync(buffer) is > 0 and var length)
+            {
+                if (isFromShard)
+                {
+                    await _gate.Task;
+                    Damage?.Invoke(buffer.AsMemory(0, length));
+                }
+
+                for (int sent = 0; sent < length;)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, length - sent));
+                }
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Cut.
+        }
+        finally
+        {
+            from.Dispose();
+            to.Dispose();
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Protocol.Shards;
+using KvCluster.Protocol.Transfer;
+
+namespace KvCluster.KvStore.Tests.Shards;
+
+/// <summary>A worker's side of the shards. Every slab it gets is compared with its source.</summary>
+internal sealed class ShardClient : IAsyncDisposable
+{
+    private readonly ShardConnections _connections = new("worker-0");
+    private readonly ReadRepair _repair;
+
+    public ShardClient(ShardView view, ShardReadOptions? options = null, TimeProvider? time = null)
+    {
+        View = view;
+        _repair = new ReadRepair(_connections, () => TestSlabs.Epoch, 64 << 20, Counters);
+        Reader = new ShardedReader(_connections, options ?? new ShardReadOptions(), time ?? TimeProvider.System, Counters, _repair);
+    }
+
+    public ShardView View { get; set; }
+
+    public ShardCounters Counters { get; } = new();
+
+    public ShardedReader Reader { get; }
+
+    public ShardedWriter Writer(ulong epoch = TestSlabs.Epoch, CancellationToken cancellationToken = default) =>
+        new(_connections, () => View, epoch, TimeProvider.System, Counters, cancellationToken);
+
+    public V1.KvStore.KvStoreClient At(string address) => _connections.ClientOf(address);
+
+    public async Task<ShardedWriteResult> PutAsync(IEnumerable<BlockId> ids, bool isTransient = false)
+    {
+        await using ShardedWriter writer = Writer();
+        foreach (BlockId id in ids)
+        {
+            for (int layer = 0; layer < TestSlabs.LayerCount; layer++)
+            {
+                await writer.EnqueueAsync(id, layer, TestSlabs.LayerCount, TestSlabs.Make(SlabPool.Shared, id, layer), isTransient);
+            }
+        }
+
+        return await writer.CompleteAsync().Soon();
+    }
+
+    /// <returns>The blocks that came whole.</returns>
+    public async Task<List<BlockId>> ReadAsync(
+        IReadOnlyList<BlockId> ids, TimeSpan wait = default, int heldCount = 0, CancellationToken cancellationToken = default)
+    {
+        var layers = new int[ids.Count];
+        var read = new ShardRead
+        {
+            Blocks = [.. ids.Select(id => new WantedBlock(id, TestSlabs.Expected))],
+            Wait = wait,
+            HeldBlockCount = heldCount,
+            OnArrival = arrival =>
+            {
+                using SlabLease? slab = arrival.Slab;
+                if (slab is not null)
+                {
+                    BlockId id = ids[arrival.BlockIndex];
+                    Assert.Equal(TestSlabs.Bytes(id, arrival.Layer, arrival.Header.WriterEpoch, arrival.Header.PayloadSizeBytes), slab.Span.ToArray());
+                    layers[arrival.BlockIndex]++;
+                }
+
+                return SlabError.None;
+            },
+        };
+        await Reader.ReadAsync(read, View, cancellationToken).Soon();
+        Assert.All(layers, count => Assert.InRange(count, 0, TestSlabs.LayerCount));
+        return [.. ids.Where((_, i) => layers[i] == TestSlabs.LayerCount)];
+    }
+
+    public Task RepairedAsync(int blockCount) =>
+        Eventually.TrueAsync(() => Counters.RepairedBlocks >= blockCount && _repair.QueuedBytes == 0);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _repair.DisposeAsync();
+        _connections.Dispose();
+        Counters.Dispose();
+    }
+}

@@ -1,0 +1,45 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Protocol.Shards;
+
+namespace KvCluster.KvStore.Tests.Shards;
+
+/// <summary>Some real shards. Checks at the end that each is in order and that no slab is left rented.</summary>
+internal sealed class TestShards : IAsyncDisposable
+{
+    public List<TestShard> Shards { get; } = [];
+
+    public string[] Addresses => [.. Shards.Select(shard => shard.Address)];
+
+    public static async Task<TestShards> StartAsync(int count)
+    {
+        var shards = new TestShards();
+        for (int i = 0; i < count; i++)
+        {
+            await shards.AddAsync();
+        }
+
+        return shards;
+    }
+
+    public async Task<TestShard> AddAsync()
+    {
+        TestShard shard = await TestShard.StartAsync(workerId: $"shard-{Shards.Count}");
+        Shards.Add(shard);
+        return shard;
+    }
+
+    public TestShard At(string address) => Shards.Single(shard => shard.Address == address);
+
+    public ShardClient Client(int replicaCount) => new(new ShardView(Addresses, replicaCount));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (TestShard shard in Shards)
+        {
+            await shard.DisposeAsync();
+        }
+
+        await Eventually.TrueAsync(() => SlabPool.Shared.RentedCount == 0);
+        SlabPool.Shared.CheckIntegrity();
+    }
+}
