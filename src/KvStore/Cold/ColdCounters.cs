@@ -12,6 +12,7 @@ internal sealed class ColdCounters
     private long _carriedBlocks;
     private long _reclaimedBlocks;
     private long _corruptBlocks;
+    private long _unreadableBlocks;
     private long _failedWrites;
     private long _failedReads;
     private long _queueFullSkips;
@@ -40,6 +41,9 @@ internal sealed class ColdCounters
 
     /// <summary>Blocks whose stored bytes were damaged: dropped, never delivered.</summary>
     public long CorruptBlocks => Volatile.Read(ref _corruptBlocks);
+
+    /// <summary>Blocks sealed with a key that is not known: not held, and kept.</summary>
+    public long UnreadableBlocks => Volatile.Read(ref _unreadableBlocks);
 
     public long FailedWrites => Volatile.Read(ref _failedWrites);
 
@@ -77,6 +81,8 @@ internal sealed class ColdCounters
     public void Reclaimed(int count) => Interlocked.Add(ref _reclaimedBlocks, count);
 
     public void Corrupt(int count) => Interlocked.Add(ref _corruptBlocks, count);
+
+    public void UnreadableBlock() => Interlocked.Increment(ref _unreadableBlocks);
 
     public void FailedWrite() => Interlocked.Increment(ref _failedWrites);
 

@@ -25,7 +25,12 @@ internal sealed class DiskIndex
 
     public long NextNumber => _segments.Count == 0 ? 1 : _segments.Keys[^1] + 1;
 
-    public bool TryFind(BlockId id, [NotNullWhen(true)] out DiskRecord? record) => _records.TryGetValue(id, out record);
+    /// <summary>The record of a block that is held.</summary>
+    public bool TryFind(BlockId id, [NotNullWhen(true)] out DiskRecord? record) =>
+        _records.TryGetValue(id, out record) && !record.IsUnreadable;
+
+    /// <summary>The record of a block, also one that can't be read.</summary>
+    public bool TryFindAny(BlockId id, [NotNullWhen(true)] out DiskRecord? record) => _records.TryGetValue(id, out record);
 
     public bool IsLive(DiskRecord record) => _records.TryGetValue(record.Entry.BlockId, out DiskRecord? live) && live == record;
 

@@ -12,6 +12,9 @@ internal sealed class DiskRecord(Segment segment, RecordEntry entry, int footerI
     /// <summary>Place in the segment's footer; -1 while there is none.</summary>
     public int FooterIndex { get; set; } = footerIndex;
 
+    /// <summary>Whether it is sealed with a key that is not known: not held, and kept for when the key comes back.</summary>
+    public bool IsUnreadable { get; set; }
+
     /// <summary>Whether it was read since it was written: worth carrying over when its segment is reclaimed.</summary>
     public bool WasUsed { get; set; }
 }

@@ -25,30 +25,30 @@ internal sealed partial class DiskTier
                 record.Segment.ReaderCount++;
             }
 
-            ColdBlock? block = await Task.Run(() => Read(record));
-            if (End(record, block))
+            RecordRead read = await Task.Run(() => Read(record));
+            if (End(record, read))
             {
-                return new ColdRead(block, WasLost: block is null);
+                return new ColdRead(read.Block, WasLost: read.Fault == RecordFault.Damaged);
             }
         }
     }
 
-    private ColdBlock? Read(DiskRecord record)
+    private RecordRead Read(DiskRecord record)
     {
         try
         {
-            return RecordReader.Read(record.Segment.File, record.Entry, _pool);
+            return _codec.Read(record.Segment.File, record.Entry);
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
             Counters.FailedRead();
             Log.ReadFailed(_logger, record.Entry.BlockId, record.Segment.FileName, error.Message);
-            return null;
+            return RecordRead.Damaged;
         }
     }
 
     /// <summary>False when a record that could not be read is out of date, and the block is to be looked up again.</summary>
-    private bool End(DiskRecord record, ColdBlock? block)
+    private bool End(DiskRecord record, in RecordRead read)
     {
         bool isLost = false;
         bool isLast;
@@ -56,11 +56,15 @@ internal sealed partial class DiskTier
         {
             isLast = --record.Segment.ReaderCount == 0 && record.Segment.IsRetired;
             record.WasUsed = true;
-            if (block is null && _index.IsLive(record))
+            if (read.Block is null && _index.IsLive(record))
             {
                 isLost = true;
-                _index.Remove(record);
-                _queue.AddDrop(record);
+                record.IsUnreadable = read.Fault != RecordFault.Damaged;
+                if (!record.IsUnreadable)
+                {
+                    _index.Remove(record);
+                    _queue.AddDrop(record);
+                }
             }
         }
 
@@ -69,16 +73,15 @@ internal sealed partial class DiskTier
             record.Segment.File.Dispose();
         }
 
-        if (block is not null)
+        if (read.Block is { } block)
         {
             Counters.Read(block.SizeBytes);
         }
         else if (isLost)
         {
-            Counters.Corrupt(1);
-            Log.RecordCorrupt(_logger, record.Entry.BlockId, record.Segment.FileName, record.Entry.Offset);
+            Log.RecordNotRead(_logger, Counters, _codec.Cipher, read, record);
         }
 
-        return block is not null || isLost;
+        return read.Block is not null || isLost;
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk.Files;
+using KvCluster.KvStore.Isolation;
 
 namespace KvCluster.KvStore.Disk;
 
@@ -20,7 +21,7 @@ internal sealed partial class DiskTier : IColdTier
     private readonly Lock _lock = new();
     private readonly IDataFolder _folder;
     private readonly DiskTierOptions _options;
-    private readonly SlabPool _pool;
+    private readonly RecordCodec _codec;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly DiskIndex _index;
@@ -29,17 +30,17 @@ internal sealed partial class DiskTier : IColdTier
     private readonly Task _writer;
 
     private DiskTier(
-        IDataFolder folder, DiskTierOptions options, DiskIndex index, ColdCounters counters, TimeProvider time, SlabPool pool, ILogger logger)
+        IDataFolder folder, DiskTierOptions options, DiskIndex index, ColdCounters counters, TimeProvider time, RecordCodec codec, ILogger logger)
     {
         _folder = folder;
         _options = options;
         _index = index;
         Counters = counters;
         _time = time;
-        _pool = pool;
+        _codec = codec;
         _logger = logger;
         _queue = new WriteQueue<DiskRecord>(options.QueueBytes);
-        _log = new SegmentLog(folder, index, _lock, options, counters, pool, logger);
+        _log = new SegmentLog(folder, index, _lock, options, counters, codec, logger);
         _log.ShrinkToBudget();
         _writer = Task.Run(RunWriterAsync);
     }
@@ -48,14 +49,15 @@ internal sealed partial class DiskTier : IColdTier
 
     /// <summary>Opens a folder and everything that is sound in it; the tier owns the folder from now on.</summary>
     /// <exception cref="DataFolderException">It can't be used; the message says why and what to do.</exception>
-    public static DiskTier Open(IDataFolder folder, DiskTierOptions options, TimeProvider time, ILogger logger, SlabPool? pool = null)
+    public static DiskTier Open(IDataFolder folder, DiskTierOptions options, TimeProvider time, ILogger logger, SlabPool? pool = null, RecordCipher? cipher = null)
     {
         try
         {
             long start = Stopwatch.GetTimestamp();
             var counters = new ColdCounters();
-            DiskIndex index = FolderLoader.Load(folder, pool ?? SlabPool.Shared, counters, logger);
-            var tier = new DiskTier(folder, options, index, counters, time, pool ?? SlabPool.Shared, logger);
+            var codec = new RecordCodec(pool ?? SlabPool.Shared, cipher ?? RecordCipher.None);
+            DiskIndex index = FolderLoader.Load(folder, codec, counters, logger);
+            var tier = new DiskTier(folder, options, index, counters, time, codec, logger);
             ColdStat stat = tier.Stat();
             Log.FolderOpened(
                 logger, folder.Path, stat.BlockCount, stat.SegmentCount, stat.ByteCount, stat.ByteBudget, Stopwatch.GetElapsedTime(start));
@@ -79,7 +81,7 @@ internal sealed partial class DiskTier : IColdTier
             }
 
             bool isHere = _index.TryFind(id, out DiskRecord? record);
-            sizeBytes = record?.Entry.LengthBytes ?? 0;
+            sizeBytes = isHere ? record!.Entry.LengthBytes : 0;
             return isHere;
         }
     }
@@ -162,14 +164,14 @@ internal sealed partial class DiskTier : IColdTier
         lock (_lock)
         {
             bool wasQueued = _queue.Cancel(id);
-            if (!_index.TryFind(id, out DiskRecord? record))
+            if (!_index.TryFindAny(id, out DiskRecord? record))
             {
                 return wasQueued;
             }
 
             _index.Remove(record);
             _queue.AddDrop(record);
-            return true;
+            return wasQueued || !record.IsUnreadable;
         }
     }
 

@@ -1,14 +1,28 @@
-using KvCluster.KvStore.Cold;
-using KvCluster.KvStore.Disk.Format;
+using KvCluster.Compression.Blocks;
 
 namespace KvCluster.KvStore.Disk;
 
-/// <summary>A block as the bytes of its record. The slabs are the block's own, which must outlive this.</summary>
-internal sealed class EncodedRecord
+/// <summary>A block as the bytes of its record.</summary>
+internal sealed class EncodedRecord : IDisposable
 {
-    private EncodedRecord(int lengthBytes, IReadOnlyList<ReadOnlyMemory<byte>> parts)
+    private readonly IReadOnlyList<SlabLease> _owned;
+
+    /// <param name="lengthBytes">Of the record.</param>
+    /// <param name="head">Header and table.</param>
+    /// <param name="slabs">What follows.</param>
+    /// <param name="owned">Those that are disposed with this.</param>
+    public EncodedRecord(int lengthBytes, byte[] head, IReadOnlyList<SlabLease> slabs, IReadOnlyList<SlabLease> owned)
     {
         LengthBytes = lengthBytes;
+        _owned = owned;
+        var parts = new List<ReadOnlyMemory<byte>>(slabs.Count + 2) { head };
+        parts.AddRange(slabs.Select(slab => (ReadOnlyMemory<byte>)slab.Memory));
+        int paddingBytes = lengthBytes - parts.Sum(part => part.Length);
+        if (paddingBytes > 0)
+        {
+            parts.Add(new byte[paddingBytes]);
+        }
+
         Parts = parts;
     }
 
@@ -16,26 +30,6 @@ internal sealed class EncodedRecord
 
     /// <summary>To be written one after the other.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Parts { get; }
-
-    /// <summary>Length of the record of a block; over <see cref="int.MaxValue"/>, it can't be stored.</summary>
-    public static long LengthOf(ColdBlock block) => RecordHeader.LengthOf(block.LayerCount, block.SizeBytes);
-
-    public static EncodedRecord Of(ColdBlock block)
-    {
-        int lengthBytes = checked((int)LengthOf(block));
-        var parts = new List<ReadOnlyMemory<byte>>(block.LayerCount + 2)
-        {
-            RecordHeader.Create(block.Id, [.. block.Slabs.Select(slab => slab.SizeBytes)], lengthBytes),
-        };
-        parts.AddRange(block.Slabs.Select(slab => (ReadOnlyMemory<byte>)slab.Memory));
-        int paddingBytes = lengthBytes - RecordHeader.BodyOffsetOf(block.LayerCount) - (int)block.SizeBytes;
-        if (paddingBytes > 0)
-        {
-            parts.Add(new byte[paddingBytes]);
-        }
-
-        return new EncodedRecord(lengthBytes, parts);
-    }
 
     public byte[] ToArray()
     {
@@ -48,5 +42,13 @@ internal sealed class EncodedRecord
         }
 
         return bytes;
+    }
+
+    public void Dispose()
+    {
+        foreach (SlabLease slab in _owned)
+        {
+            slab.Dispose();
+        }
     }
 }

@@ -1,4 +1,3 @@
-using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
@@ -9,7 +8,7 @@ namespace KvCluster.KvStore.Disk;
 internal static class FolderLoader
 {
     /// <exception cref="DataFolderException">A file can't be used; the message says which and what to do.</exception>
-    public static DiskIndex Load(IDataFolder folder, SlabPool pool, ColdCounters counters, ILogger logger)
+    public static DiskIndex Load(IDataFolder folder, RecordCodec codec, ColdCounters counters, ILogger logger)
     {
         var index = new DiskIndex();
         try
@@ -18,7 +17,7 @@ internal static class FolderLoader
             {
                 if (SegmentHeader.TryParseFileName(name, out long number))
                 {
-                    Run(folder, name, () => LoadSegment(folder, index, number, pool, counters, logger));
+                    Run(folder, name, () => LoadSegment(folder, index, number, codec, counters, logger));
                 }
             }
         }
@@ -36,7 +35,7 @@ internal static class FolderLoader
     }
 
     private static void LoadSegment(
-        IDataFolder folder, DiskIndex index, long number, SlabPool pool, ColdCounters counters, ILogger logger)
+        IDataFolder folder, DiskIndex index, long number, RecordCodec codec, ColdCounters counters, ILogger logger)
     {
         string name = SegmentHeader.FileName(number);
         IDiskFile file = folder.Open(name);
@@ -44,7 +43,7 @@ internal static class FolderLoader
         try
         {
             CheckVersion(folder, name, file);
-            SegmentContent content = SegmentFooter.TryRead(file) ?? Mend(file, name, pool, counters, logger);
+            SegmentContent content = SegmentFooter.TryRead(file) ?? Mend(file, name, codec, counters, logger);
             segment.EndOffset = content.EndOffset;
             segment.SizeBytes = file.SizeBytes;
             if (content.Live.Count > 0)
@@ -73,9 +72,9 @@ internal static class FolderLoader
     }
 
     /// <summary>Cuts what is torn off the end of a segment and writes its footer, so that the next start need not scan it.</summary>
-    private static SegmentContent Mend(IDiskFile file, string name, SlabPool pool, ColdCounters counters, ILogger logger)
+    private static SegmentContent Mend(IDiskFile file, string name, RecordCodec codec, ColdCounters counters, ILogger logger)
     {
-        SegmentContent scanned = SegmentScanner.Scan(file, pool);
+        SegmentContent scanned = SegmentScanner.Scan(file, codec);
         counters.Corrupt(scanned.DamagedCount);
         Log.SegmentScanned(logger, name, scanned.Live.Count, scanned.DamagedCount, file.SizeBytes - scanned.EndOffset);
         if (scanned.Live.Count == 0)
@@ -100,10 +99,10 @@ internal static class FolderLoader
     {
         byte[] header = new byte[SegmentHeader.SizeBytes];
         bool isWhole = file.Read([header], 0) == header.Length && SegmentHeader.IsIntact(header);
-        if (isWhole && SegmentHeader.VersionOf(header) != SegmentHeader.Version)
+        if (isWhole && SegmentHeader.VersionOf(header) is < 1 or > SegmentHeader.MaxVersion)
         {
             throw new DataFolderException(
-                $"{Path.Combine(folder.Path, name)} has format version {SegmentHeader.VersionOf(header)}, and this KvStore reads version {SegmentHeader.Version}: "
+                $"{Path.Combine(folder.Path, name)} has format version {SegmentHeader.VersionOf(header)}, and this KvStore reads versions 1 to {SegmentHeader.MaxVersion}: "
                 + "start the version that wrote it, or delete the file (its blocks are computed again).");
         }
     }

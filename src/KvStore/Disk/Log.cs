@@ -1,4 +1,6 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Isolation;
 
 namespace KvCluster.KvStore.Disk;
 
@@ -27,6 +29,26 @@ internal static partial class Log
 
     [LoggerMessage(8, LogLevel.Warning, "{FileName} is not needed and could not be deleted: {Problem}")]
     public static partial void SegmentNotDeleted(ILogger logger, string fileName, string problem);
+
+    [LoggerMessage(10, LogLevel.Warning, "Block {BlockId} in {FileName} is sealed with key {KeyFingerprint:x16}, which is not among KvStore:EncryptionKeys: it, and others of that key, count as not held")]
+    public static partial void KeyUnknown(ILogger logger, BlockId blockId, string fileName, ulong keyFingerprint);
+
+    /// <summary>Counts a record that gave no block, and logs it; a key that is not known, once.</summary>
+    public static void RecordNotRead(ILogger logger, ColdCounters counters, RecordCipher cipher, in RecordRead read, DiskRecord record)
+    {
+        if (read.Fault == RecordFault.Damaged)
+        {
+            counters.Corrupt(1);
+            RecordCorrupt(logger, record.Entry.BlockId, record.Segment.FileName, record.Entry.Offset);
+            return;
+        }
+
+        counters.UnreadableBlock();
+        if (cipher.IsFirstMiss(read.KeyFingerprint))
+        {
+            KeyUnknown(logger, record.Entry.BlockId, record.Segment.FileName, read.KeyFingerprint);
+        }
+    }
 
     [LoggerMessage(9, LogLevel.Error, "Block {BlockId} went bad in memory before it was written to disk, and was not")]
     public static partial void BlockCorruptInMemory(ILogger logger, BlockId blockId);

@@ -5,6 +5,9 @@ namespace KvCluster.KvStore.Disk;
 
 internal sealed partial class SegmentLog
 {
+    // A plain record that is carried over may become a sealed one, which is longer: by a third at most, for the smallest there are.
+    private long CarryLimitBytes => codec.Cipher.IsSealing ? options.SegmentSizeBytes / 3 : options.CarryLimitBytes;
+
     /// <summary>Rewrites one segment that is mostly dead. False when there is none.</summary>
     /// <exception cref="IOException">The disk is full or failed; no record is lost.</exception>
     public bool Compact()
@@ -27,7 +30,7 @@ internal sealed partial class SegmentLog
     /// <exception cref="IOException">The device failed.</exception>
     public void ShrinkToBudget()
     {
-        while (index.SizeBytes > options.BudgetBytes && ReclaimPolicy.ForRoom(index, options.CarryLimitBytes) is { } plan)
+        while (index.SizeBytes > options.BudgetBytes && ReclaimPolicy.ForRoom(index, CarryLimitBytes) is { } plan)
         {
             Reclaim(plan with { Carry = [] }, mayDrop: true);
         }
@@ -48,7 +51,7 @@ internal sealed partial class SegmentLog
                     return true;
                 }
 
-                plan = ReclaimPolicy.ForRoom(index, options.CarryLimitBytes);
+                plan = ReclaimPolicy.ForRoom(index, CarryLimitBytes);
             }
 
             if (plan is null)
@@ -125,10 +128,12 @@ internal sealed partial class SegmentLog
             }
         }
 
-        using ColdBlock? block = RecordReader.Read(record.Segment.File, record.Entry, pool);
+        RecordRead read = codec.Read(record.Segment.File, record.Entry);
+        using ColdBlock? block = read.Block;
         if (block is not null)
         {
-            Append(block, record.Entry.LengthBytes, record);
+            // Sealed anew, which may take another length.
+            Append(block, checked((int)codec.LengthOf(block)), record);
             counters.CarriedBlock();
             return;
         }
@@ -141,7 +146,6 @@ internal sealed partial class SegmentLog
             }
         }
 
-        counters.Corrupt(1);
-        Log.RecordCorrupt(logger, record.Entry.BlockId, record.Segment.FileName, record.Entry.Offset);
+        Log.RecordNotRead(logger, counters, codec.Cipher, read, record);
     }
 }

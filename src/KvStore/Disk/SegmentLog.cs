@@ -1,4 +1,3 @@
-using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
@@ -10,7 +9,7 @@ namespace KvCluster.KvStore.Disk;
 /// is never held across I/O.
 /// </summary>
 internal sealed partial class SegmentLog(
-    IDataFolder folder, DiskIndex index, Lock gate, DiskTierOptions options, ColdCounters counters, SlabPool pool, ILogger logger)
+    IDataFolder folder, DiskIndex index, Lock gate, DiskTierOptions options, ColdCounters counters, RecordCodec codec, ILogger logger)
 {
     private long _nextNumber = index.NextNumber;
     private Segment? _active;
@@ -23,7 +22,7 @@ internal sealed partial class SegmentLog(
     /// <exception cref="IOException">The disk is full or failed; the block is not stored.</exception>
     public bool TryAppend(ColdBlock block)
     {
-        long length = EncodedRecord.LengthOf(block);
+        long length = codec.LengthOf(block);
         if (length > int.MaxValue || !TryMakeRoom(length))
         {
             return false;
@@ -147,7 +146,7 @@ internal sealed partial class SegmentLog(
         }
 
         Segment segment = _active ??= CreateSegment();
-        EncodedRecord record = EncodedRecord.Of(block);
+        using EncodedRecord record = codec.Encode(block);
 
         // Accounted for first: at no instant are the files longer than the index says.
         lock (gate)
@@ -203,7 +202,7 @@ internal sealed partial class SegmentLog(
         IDiskFile file = folder.Create(name);
         try
         {
-            file.Write([SegmentHeader.Create(number)], 0);
+            file.Write([SegmentHeader.Create(number, codec.Cipher.IsSealing)], 0);
         }
         catch (IOException)
         {

@@ -1,4 +1,3 @@
-using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
@@ -13,9 +12,9 @@ internal static class SegmentScanner
 {
     private const int WindowBytes = 1 << 20;
 
-    /// <summary>Sound records only: each has been read and verified.</summary>
+    /// <summary>Sound records only: each has been read and verified, sealed ones without their key by their checksum.</summary>
     /// <exception cref="IOException">The device failed.</exception>
-    public static SegmentContent Scan(IDiskFile file, SlabPool pool)
+    public static SegmentContent Scan(IDiskFile file, RecordCodec codec)
     {
         var found = new List<(RecordEntry Entry, bool IsDropped)>();
         int damagedCount = 0;
@@ -25,7 +24,7 @@ internal static class SegmentScanner
         {
             var entry = new RecordEntry(header.BlockId, offset, header.LengthBytes, header.LayerCount);
             bool isWhole = entry.Offset + entry.LengthBytes <= file.SizeBytes;
-            if (isWhole && (isDropped || IsSound(file, entry, pool)))
+            if (isWhole && (isDropped || IsSound(file, entry, codec)))
             {
                 found.Add((entry, isDropped));
                 offset += header.LengthBytes;
@@ -43,10 +42,11 @@ internal static class SegmentScanner
         return content;
     }
 
-    private static bool IsSound(IDiskFile file, in RecordEntry entry, SlabPool pool)
+    private static bool IsSound(IDiskFile file, in RecordEntry entry, RecordCodec codec)
     {
-        using ColdBlock? block = RecordReader.Read(file, entry, pool);
-        return block is not null;
+        RecordRead read = codec.Read(file, entry);
+        using ColdBlock? block = read.Block;
+        return read.Fault != RecordFault.Damaged;
     }
 
     /// <summary>The first record header at <paramref name="offset"/> or after it.</summary>

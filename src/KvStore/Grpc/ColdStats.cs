@@ -35,6 +35,7 @@ internal static class ColdStats
             CorruptBlocks = counters.CorruptBlocks,
             ReclaimedBlocks = counters.ReclaimedBlocks,
             CarriedBlocks = counters.CarriedBlocks,
+            UnreadableBlocks = counters.UnreadableBlocks,
         };
     }
 
@@ -65,6 +66,7 @@ internal static class ColdStats
             FailedQueries = redis.FailedQueries,
             Timeouts = redis.Timeouts,
             Outages = redis.Outages,
+            UnreadableBlocks = counters.UnreadableBlocks,
         };
     }
 }

@@ -50,6 +50,12 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// </summary>
     public long RedisUnprovenBytesPerSecond { get; set; } = 16 << 20;
 
+    /// <summary>
+    /// Keys with which blocks on disk and in Redis are sealed: <c>id=base64,id=base64</c>, 32 bytes each. The first one seals, all of them
+    /// open. Default empty: blocks are written plain.
+    /// </summary>
+    public string EncryptionKeys { get; set; } = "";
+
     /// <summary>A Put that leaves blocks incomplete and is silent for this long is ended. Default 30 s.</summary>
     public TimeSpan PutTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -104,6 +110,11 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (RedisConnection.Length > 0 && RedisLink.FaultOf(RedisConnection) is { } fault)
         {
             yield return $"{nameof(RedisConnection)} must be empty or like redis:6379,password=…: {fault}";
+        }
+
+        if (!Isolation.EncryptionKeys.TryParse(EncryptionKeys, out _, out string? keyFault))
+        {
+            yield return $"{nameof(EncryptionKeys)}: {keyFault}";
         }
 
         if (RedisBlockTtl < TimeSpan.FromSeconds(1))

@@ -3,6 +3,7 @@ using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
 using KvCluster.KvStore.Eviction;
+using KvCluster.KvStore.Isolation;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
 using KvCluster.ServiceDefaults.Hosting;
@@ -27,6 +28,7 @@ internal static class TierServices
             return services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<MemoryTier>());
         }
 
+        services.AddSingleton(new RecordCipher(ParseKeys(options)));
         if (hasDisk)
         {
             services.AddSingleton(provider => OpenDisk(options, provider));
@@ -64,8 +66,15 @@ internal static class TierServices
             Timeout = TimeSpan.FromMilliseconds(options.RedisTimeoutMs),
             QueueBytes = QueueBytes(options),
         };
-        return new RedisTier(redisOptions, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RedisTier>>());
+        return new RedisTier(
+            redisOptions, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RedisTier>>(),
+            cipher: provider.GetRequiredService<RecordCipher>());
     }
+
+    private static EncryptionKeys ParseKeys(KvStoreOptions options) =>
+        EncryptionKeys.TryParse(options.EncryptionKeys, out EncryptionKeys? keys, out string? fault)
+            ? keys
+            : throw new HostStartException($"{nameof(options.EncryptionKeys)}: {fault}", HostStartException.BadSettings);
 
     private static long QueueBytes(KvStoreOptions options) => Math.Clamp(options.EffectiveMemoryBudgetBytes / 8, MinQueueBytes, MaxQueueBytes);
 
@@ -82,7 +91,8 @@ internal static class TierServices
                 QueueBytes = QueueBytes(options),
             };
             return DiskTier.Open(
-                folder, diskOptions, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DiskTier>>());
+                folder, diskOptions, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DiskTier>>(),
+                cipher: provider.GetRequiredService<RecordCipher>());
         }
         catch (DataFolderException error)
         {

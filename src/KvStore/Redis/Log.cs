@@ -19,6 +19,12 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Error, "Block {BlockId} in Redis is damaged and was dropped")]
     public static partial void ValueCorrupt(ILogger logger, BlockId blockId);
 
+    [LoggerMessage(7, LogLevel.Warning, "Block {BlockId} in Redis is sealed with key {KeyFingerprint:x16}, which is not among KvStore:EncryptionKeys: it, and others of that key, count as not held")]
+    public static partial void KeyUnknown(ILogger logger, BlockId blockId, ulong keyFingerprint);
+
+    [LoggerMessage(8, LogLevel.Warning, "Block {BlockId} in Redis is not sealed, and KvStore:EncryptionKeys is set: it, and others like it, count as not held")]
+    public static partial void NotSealed(ILogger logger, BlockId blockId);
+
     [LoggerMessage(6, LogLevel.Error, "Block {BlockId} went bad in memory before it was written to Redis, and was not")]
     public static partial void BlockCorruptInMemory(ILogger logger, BlockId blockId);
 }

@@ -75,21 +75,37 @@ internal sealed partial class RedisTier
             return default;
         }
 
-        ColdBlock? block = RecordReader.Read(new RedisRecord(value), id, _pool);
-        if (block is not null)
+        RecordRead read = _codec.Read(new RedisRecord(value), id);
+        if (read.Block is { } block)
         {
             Counters.Read(block.SizeBytes);
             return new ColdRead(block);
         }
 
+        bool isDamaged = read.Fault == RecordFault.Damaged;
         lock (_lock)
         {
-            DropLocked(id);
+            if (isDamaged)
+            {
+                DropLocked(id);
+            }
+            else
+            {
+                _known.Remove(id);
+            }
         }
 
-        Counters.Corrupt(1);
-        Log.ValueCorrupt(_logger, id);
-        return new ColdRead(null, WasLost: true);
+        if (isDamaged)
+        {
+            Counters.Corrupt(1);
+            Log.ValueCorrupt(_logger, id);
+        }
+        else
+        {
+            NoteUnreadable(id, read.Fault, read.KeyFingerprint);
+        }
+
+        return new ColdRead(null, isDamaged);
     }
 
     private static RedisKey KeyOf(BlockId id) => KeyPrefix + id;
@@ -158,10 +174,39 @@ internal sealed partial class RedisTier
     }
 
     /// <summary>Whether this is the beginning of a value that is worth reading.</summary>
-    private static bool TryReadHead(RedisValue head, BlockId id, out RecordHeader header)
+    private bool TryReadHead(RedisValue head, BlockId id, out RecordHeader header)
     {
         header = default;
         byte[]? bytes = head;
-        return bytes is not null && RecordHeader.TryRead(bytes, out header, out _) && header.BlockId == id;
+        if (bytes is null || !RecordHeader.TryRead(bytes, out header, out _) || header.BlockId != id)
+        {
+            return false;
+        }
+
+        RecordFault fault = _codec.FaultOf(header);
+        if (fault != RecordFault.None)
+        {
+            NoteUnreadable(id, fault, header.Seal?.KeyFingerprint ?? 0);
+        }
+
+        return fault == RecordFault.None;
+    }
+
+    private void NoteUnreadable(BlockId id, RecordFault fault, ulong keyFingerprint)
+    {
+        Counters.UnreadableBlock();
+        if (!_codec.Cipher.IsFirstMiss(keyFingerprint))
+        {
+            return;
+        }
+
+        if (fault == RecordFault.NotSealed)
+        {
+            Log.NotSealed(_logger, id);
+        }
+        else
+        {
+            Log.KeyUnknown(_logger, id, keyFingerprint);
+        }
     }
 }

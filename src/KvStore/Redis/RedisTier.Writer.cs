@@ -137,8 +137,11 @@ internal sealed partial class RedisTier
 
         // Another shard may have written it: then the bytes need not travel. What was dropped here is written anew.
         RedisAnswer<RedisValue> head = await _link.AskAsync(RedisLane.Queries, 0, database => HeadAsync(database, block.Id));
-        long lengthBytes = EncodedRecord.LengthOf(block);
-        if (TryReadHead(head.Value, block.Id, out RecordHeader header) && header.LengthBytes == lengthBytes && !IsDropping(block.Id))
+        long lengthBytes = _codec.LengthOf(block);
+        if (TryReadHead(head.Value, block.Id, out RecordHeader header)
+            && header.LengthBytes == lengthBytes
+            && _codec.Cipher.IsCurrent(header.Seal)
+            && !IsDropping(block.Id))
         {
             RedisAnswer<bool> isHere = await _link.AskAsync(RedisLane.Queries, 0, database => database.KeyExpireAsync(KeyOf(block.Id), _options.BlockTtl));
             if (isHere is { IsAnswered: true, Value: true })
@@ -148,7 +151,7 @@ internal sealed partial class RedisTier
             }
         }
 
-        byte[] value = EncodedRecord.Of(block).ToArray();
+        byte[] value = Encode(block);
         RedisAnswer<bool> stored = await _link.AskAsync(
             RedisLane.Values, value.Length, database => database.StringSetAsync(KeyOf(block.Id), value, _options.BlockTtl));
         if (stored is { IsAnswered: true, Value: true })
@@ -159,6 +162,12 @@ internal sealed partial class RedisTier
 
         Counters.FailedWrite();
         return 0;
+    }
+
+    private byte[] Encode(ColdBlock block)
+    {
+        using EncodedRecord record = _codec.Encode(block);
+        return record.ToArray();
     }
 
     private bool IsDropping(BlockId id)

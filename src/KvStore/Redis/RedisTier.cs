@@ -1,6 +1,7 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
+using KvCluster.KvStore.Isolation;
 
 namespace KvCluster.KvStore.Redis;
 
@@ -17,7 +18,7 @@ internal sealed partial class RedisTier : IColdTier
 {
     private readonly Lock _lock = new();
     private readonly RedisTierOptions _options;
-    private readonly SlabPool _pool;
+    private readonly RecordCodec _codec;
     private readonly ILogger _logger;
     private readonly RedisLink _link;
     private readonly KnownBlocks _known;
@@ -31,11 +32,12 @@ internal sealed partial class RedisTier : IColdTier
     /// <param name="time">Clock of limits.</param>
     /// <param name="logger">Hears of damage and outages.</param>
     /// <param name="pool">Where slabs are rented; null for the process's.</param>
+    /// <param name="cipher">Seals and opens values; null: they are plain.</param>
     /// <exception cref="ArgumentException">The connection string is wrong.</exception>
-    public RedisTier(RedisTierOptions options, TimeProvider time, ILogger logger, SlabPool? pool = null)
+    public RedisTier(RedisTierOptions options, TimeProvider time, ILogger logger, SlabPool? pool = null, RecordCipher? cipher = null)
     {
         _options = options;
-        _pool = pool ?? SlabPool.Shared;
+        _codec = new RecordCodec(pool ?? SlabPool.Shared, cipher ?? RecordCipher.None, refusesPlain: cipher is { IsSealing: true });
         _logger = logger;
         _known = new KnownBlocks(time, options.KnownTime, options.MaxKnownCount);
         _queue = new WriteQueue<BlockId>(options.QueueBytes);
@@ -100,7 +102,7 @@ internal sealed partial class RedisTier : IColdTier
             {
                 Counters.PausedSkip();
             }
-            else if (EncodedRecord.LengthOf(block) > MaxValueBytes)
+            else if (_codec.LengthOf(block) > MaxValueBytes)
             {
                 Counters.NoRoomSkip();
             }

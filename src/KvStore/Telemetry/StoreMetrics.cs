@@ -59,6 +59,7 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Count("disk.failed.writes", null, () => cold.Counters.FailedWrites, "Writes that the device refused.");
         Count("disk.failed.reads", null, () => cold.Counters.FailedReads, "Reads that the device refused.");
         Count("disk.corrupt.blocks", null, () => cold.Counters.CorruptBlocks, "Blocks found damaged on disk, and dropped.");
+        Count("disk.unreadable.blocks", null, () => cold.Counters.UnreadableBlocks, "Blocks on disk sealed with a key that is not known.");
         Count("disk.reclaimed.blocks", null, () => cold.Counters.ReclaimedBlocks, "Blocks dropped from disk for room.");
         Count("disk.carried.blocks", null, () => cold.Counters.CarriedBlocks, "Blocks written again when their segment was reclaimed.");
         Measure("disk.used", "By", () => cold.Stat().ByteCount, "Bytes of files in the data folder.");
@@ -82,6 +83,7 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Count("redis.failed.reads", null, () => counters.FailedReads, "Reads that failed.");
         Count("redis.failed.queries", null, () => redis.RedisCounters.FailedQueries, "Questions that were not answered: the blocks counted as not held.");
         Count("redis.corrupt.blocks", null, () => counters.CorruptBlocks, "Blocks found damaged in Redis, and dropped.");
+        Count("redis.unreadable.blocks", null, () => counters.UnreadableBlocks, "Blocks in Redis sealed with a key that is not known, or not sealed.");
         Count("redis.timeouts", null, () => redis.RedisCounters.Timeouts, "Commands that were not answered in time.");
         Count("redis.outages", null, () => redis.RedisCounters.Outages, "Times when Redis was given up for a while.");
         Measure("redis.answering", null, () => redis.IsAnswering ? 1 : 0, "1 while Redis is asked, 0 while it is given up.");

@@ -105,7 +105,7 @@ public sealed class CrashTests
         MemoryFolder image = folder.Copy();
         await TestDisk.CloseAsync(tier, pool);
         string name = Assert.Single(image.FileNames());
-        long recordBytes = RecordHeader.LengthOf(TestSlabs.LayerCount, TestSlabs.LayerCount * TestSlabs.SizeBytes);
+        long recordBytes = RecordHeader.LengthOf(TestSlabs.LayerCount, TestSlabs.LayerCount * TestSlabs.SizeBytes, isSealed: false);
         return (image, name, [.. Enumerable.Range(1, blockCount).Select(count => SegmentHeader.SizeBytes + (count * recordBytes))]);
     }
 }

@@ -267,13 +267,13 @@ public sealed class DiskTierTests
         await TestDisk.CloseAsync(tier, _pool);
         string name = Assert.Single(folder.FileNames());
         byte[] bytes = folder.Bytes(name);
-        bytes[4] = 2;
+        bytes[4] = 3;
         BitConverter.TryWriteBytes(bytes.AsSpan(60), Crc32C.Compute(bytes.AsSpan(0, 60)));
         folder.SetBytes(name, bytes);
         DataFolderException error = Assert.Throws<DataFolderException>(() => TestDisk.Open(folder, _pool));
-        Assert.Contains($"{name} has format version 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{name} has format version 3", error.Message, StringComparison.Ordinal);
         Assert.Contains("delete the file", error.Message, StringComparison.Ordinal);
-        Assert.Equal(1, SegmentHeader.Version);
+        Assert.Equal(2, SegmentHeader.MaxVersion);
     }
 
     /// <summary>What the active segment's footer will take.</summary>

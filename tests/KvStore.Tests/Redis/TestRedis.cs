@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Isolation;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tests.Disk;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,17 +9,17 @@ namespace KvCluster.KvStore.Tests.Redis;
 /// <summary>Redis tiers, each as a shard of its own.</summary>
 internal static class TestRedis
 {
-    public static async Task<RedisTier> OpenAsync(RedisServer server, SlabPool pool, TimeSpan? timeout = null, long queueBytes = 1 << 20, TimeSpan? ttl = null)
+    public static async Task<RedisTier> OpenAsync(RedisServer server, SlabPool pool, TimeSpan? timeout = null, long queueBytes = 1 << 20, RecordCipher? cipher = null)
     {
         var options = new RedisTierOptions
         {
             Connection = server.Connection,
             Timeout = timeout ?? TimeSpan.FromSeconds(20),
             QueueBytes = queueBytes,
-            BlockTtl = ttl ?? TimeSpan.FromHours(1),
+            BlockTtl = TimeSpan.FromHours(1),
             ProbeInterval = TimeSpan.FromMilliseconds(20),
         };
-        var tier = new RedisTier(options, TimeProvider.System, NullLogger.Instance, pool);
+        var tier = new RedisTier(options, TimeProvider.System, NullLogger.Instance, pool, cipher);
         await Eventually.TrueAsync(() => tier.IsAnswering);
         return tier;
     }

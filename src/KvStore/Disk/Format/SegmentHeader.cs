@@ -8,10 +8,15 @@ namespace KvCluster.KvStore.Disk.Format;
 internal static class SegmentHeader
 {
     public const int SizeBytes = 64;
-    public const ushort Version = 1;
+    public const ushort MaxVersion = SealedVersion;
 
     /// <summary>Every record begins at a multiple of this.</summary>
     public const int AlignmentBytes = 64;
+
+    private const ushort PlainVersion = 1;
+
+    // A KvStore that does not know sealed records would take them for damaged ones.
+    private const ushort SealedVersion = 2;
 
     private const uint Magic = 0x3153564B; // "KVS1", little-endian
     private const string NamePrefix = "blocks-";
@@ -30,11 +35,13 @@ internal static class SegmentHeader
             && long.TryParse(name.AsSpan(NamePrefix.Length, NumberDigits), NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
-    public static byte[] Create(long number)
+    /// <param name="number">Of the segment.</param>
+    /// <param name="isSealed">Whether its records may be sealed.</param>
+    public static byte[] Create(long number, bool isSealed)
     {
         byte[] bytes = new byte[SizeBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
-        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(4), Version);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(4), isSealed ? SealedVersion : PlainVersion);
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), number);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(60), Crc32C.Compute(bytes.AsSpan(0, 60)));
         return bytes;

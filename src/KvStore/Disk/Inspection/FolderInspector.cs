@@ -2,6 +2,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
+using KvCluster.KvStore.Isolation;
 using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.KvStore.Disk.Inspection;
@@ -11,7 +12,7 @@ public static class FolderInspector
 {
     /// <summary>One report a segment, in the order written.</summary>
     /// <param name="path">The data folder.</param>
-    /// <param name="verifies">Whether every block is read and verified; otherwise only footers are read, where there are any.</param>
+    /// <param name="verifies">Whether every block is read and verified, sealed ones by their checksum; otherwise only footers are read, where there are any.</param>
     /// <exception cref="HostStartException">There is no such folder, or a store uses it.</exception>
     public static IEnumerable<SegmentReport> Inspect(string path, bool verifies)
     {
@@ -45,10 +46,11 @@ public static class FolderInspector
     private static SegmentReport Inspect(string path, string name, long number, bool verifies)
     {
         var problems = new List<string>();
+        var codec = new RecordCodec(SlabPool.Shared, RecordCipher.None);
         using var file = new DiskFile(path, FileMode.Open, FileAccess.Read);
         CheckHeader(file, number, problems);
         SegmentContent? sealedContent = SegmentFooter.TryRead(file);
-        SegmentContent content = sealedContent ?? SegmentScanner.Scan(file, SlabPool.Shared);
+        SegmentContent content = sealedContent ?? SegmentScanner.Scan(file, codec);
         int blockCount = content.Live.Count;
         if (sealedContent is null)
         {
@@ -67,8 +69,9 @@ public static class FolderInspector
         {
             foreach ((RecordEntry entry, _) in content.Live)
             {
-                using ColdBlock? block = RecordReader.Read(file, entry, SlabPool.Shared);
-                if (block is null)
+                RecordRead read = codec.Read(file, entry);
+                using ColdBlock? block = read.Block;
+                if (read.Fault == RecordFault.Damaged)
                 {
                     blockCount--;
                     problems.Add($"block {entry.BlockId} at byte {entry.Offset} is damaged");
@@ -87,9 +90,9 @@ public static class FolderInspector
         {
             problems.Add("its header is damaged; its blocks are found without it");
         }
-        else if (SegmentHeader.VersionOf(header) != SegmentHeader.Version)
+        else if (SegmentHeader.VersionOf(header) is < 1 or > SegmentHeader.MaxVersion)
         {
-            problems.Add($"it has format version {SegmentHeader.VersionOf(header)}, and this program reads version {SegmentHeader.Version}: no store of this version starts on it");
+            problems.Add($"it has format version {SegmentHeader.VersionOf(header)}, and this program reads versions 1 to {SegmentHeader.MaxVersion}: no store of this version starts on it");
         }
         else if (SegmentHeader.NumberOf(header) != number)
         {
