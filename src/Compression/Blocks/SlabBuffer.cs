@@ -1,39 +1,45 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.InteropServices;
+using KvCluster.Compression.Blocks.Segments;
 
 namespace KvCluster.Compression.Blocks;
 
-/// <summary>Native, 64-byte aligned memory of one slab, and the count of leases on it. Goes round between pool and leases.</summary>
-internal sealed unsafe class SlabBuffer : MemoryManager<byte>
+/// <summary>The native, 64-byte aligned memory of one slab, and the count of leases on it. Goes round between pool and leases.</summary>
+internal sealed unsafe class SlabBuffer(SlabPool pool) : MemoryManager<byte>
 {
-    private const int AlignmentBytes = 64;
-
-    private readonly SlabPool _pool;
     private byte* _memory;
-
-    public SlabBuffer(SlabPool pool, int sizeClass, int capacityBytes)
-    {
-        _pool = pool;
-        SizeClass = sizeClass;
-        CapacityBytes = capacityBytes;
-        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)capacityBytes, AlignmentBytes);
-    }
 
     [SuppressMessage("Usage", "CA2015", Justification = "Only a buffer whose leases were all leaked is finalised; see SlabLease.")]
     ~SlabBuffer() => Dispose(disposing: false);
 
-    public int SizeClass { get; }
+    /// <summary>Where its memory is; null while nobody leases it. Guarded by the pool's lock.</summary>
+    public SlabExtent? Extent { get; private set; }
 
-    public int CapacityBytes { get; }
+    public int CapacityBytes { get; private set; }
 
     /// <summary>Leases outstanding. Guarded by a lock on this object.</summary>
     public int LeaseCount { get; set; }
 
+    public void Attach(SlabExtent extent)
+    {
+        Extent = extent;
+        CapacityBytes = (int)Math.Min(extent.SizeBytes, int.MaxValue);
+        _memory = extent.Segment.At(extent.Offset);
+    }
+
+    public SlabExtent Detach()
+    {
+        SlabExtent extent = Extent!;
+        Extent = null;
+        _memory = null;
+        return extent;
+    }
+
     public override Span<byte> GetSpan()
     {
-        ObjectDisposedException.ThrowIf(_memory is null, this);
-        return new Span<byte>(_memory, CapacityBytes);
+        byte* memory = _memory;
+        ObjectDisposedException.ThrowIf(memory is null, this);
+        return new Span<byte>(memory, CapacityBytes);
     }
 
     public Memory<byte> Slice(int sizeBytes) => CreateMemory(sizeBytes);
@@ -49,22 +55,13 @@ internal sealed unsafe class SlabBuffer : MemoryManager<byte>
     {
     }
 
-    public void Return() => _pool.Return(this);
-
-    public void Free() => ((IDisposable)this).Dispose();
+    public void Return() => pool.Return(this);
 
     protected override void Dispose(bool disposing)
     {
-        if (_memory is null)
+        if (Extent is not null && !disposing)
         {
-            return;
-        }
-
-        NativeMemory.AlignedFree(_memory);
-        _memory = null;
-        if (!disposing)
-        {
-            _pool.ForgetLeaked(this);
+            pool.ForgetLeaked(this);
         }
     }
 }

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using KvCluster.Compression.Blocks.Segments;
 
 namespace KvCluster.Compression.Blocks;
 
-/// <summary>A counted right to the bytes of one slab. The last lease to be disposed gives the buffer back to its pool.</summary>
+/// <summary>A counted right to the bytes of one slab. The last lease to be disposed gives the memory back to its pool.</summary>
 /// <remarks>
 /// Safe to share and dispose from many threads. Spans and memory taken from a lease must not outlive it. A lease that is
-/// dropped without Dispose does not return its buffer; the memory is freed by the garbage collector and counted as leaked.
+/// dropped without Dispose does not return its memory; the garbage collector finds it, and it is counted as leaked.
 /// </remarks>
 public sealed class SlabLease : IDisposable
 {
@@ -20,6 +21,9 @@ public sealed class SlabLease : IDisposable
 
     /// <summary>The exact length that was rented.</summary>
     public int SizeBytes { get; }
+
+    /// <summary>Bytes of memory that the slab takes up: its length and what the pool rounds it up by.</summary>
+    public long ReservedBytes => SlabHeap.Round(SizeBytes);
 
     /// <exception cref="ObjectDisposedException">This lease was disposed.</exception>
     public Memory<byte> Memory => Buffer.Slice(SizeBytes);
