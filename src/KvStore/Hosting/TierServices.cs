@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Disk.Files;
@@ -24,7 +25,7 @@ internal static class TierServices
         if (!hasDisk && !hasRedis)
         {
             services.AddSingleton(provider => new MemoryTier(
-                options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>(), policy: Policy(options)));
+                options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>(), policy: Policy(options), pool: SlabPool.Shared));
             return services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<MemoryTier>());
         }
 
@@ -43,7 +44,7 @@ internal static class TierServices
 
         // In the order registered, the faster tier first.
         services.AddSingleton(provider => new TieredStore(
-            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Policy(options)));
+            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Policy(options), SlabPool.Shared));
         services.AddSingleton(provider => provider.GetRequiredService<TieredStore>().Memory);
         services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<TieredStore>());
         return services.AddHostedService<FlushAtStop>();

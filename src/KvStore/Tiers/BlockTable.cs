@@ -8,10 +8,11 @@ namespace KvCluster.KvStore.Tiers;
 /// Blocks by id, their bytes against the budget, and the order in which they may be evicted. Not thread-safe: the tier's lock guards it.
 /// </summary>
 /// <remarks>
-/// used = bytes of attached blocks + bytes of detached blocks that are still read, and used is at most the budget.
+/// used = bytes of attached blocks + bytes of detached blocks that are still read, as the pool rounds them; used is at most the room, which is the budget
+/// less what the pool keeps idle.
 /// The policy has exactly the complete attached blocks, and holds those that are read or leased.
 /// </remarks>
-internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, StoreCounters counters, ITierBelow below)
+internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, StoreCounters counters, ITierBelow below, IdleMemory? idle = null)
 {
     private readonly Dictionary<BlockId, StoredBlock> _attached = [];
     private readonly HashSet<StoredBlock> _detached = [];
@@ -40,18 +41,21 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
         return block;
     }
 
+    private long RoomBytes => budgetBytes - (idle?.ReservedBytes ?? 0);
+
     /// <summary>Whether <see cref="MakeRoom"/> would.</summary>
-    public bool CanMakeRoom(long sizeBytes) => UsedBytes - EvictableBytes + sizeBytes <= budgetBytes;
+    public bool CanMakeRoom(long sizeBytes) => CanMakeRoom(sizeBytes, RoomBytes);
 
     /// <summary>Evicts until <paramref name="sizeBytes"/> fit. False, and nothing is evicted, when they can't.</summary>
     public bool MakeRoom(long sizeBytes)
     {
-        if (!CanMakeRoom(sizeBytes))
+        long roomBytes = RoomBytes;
+        if (!CanMakeRoom(sizeBytes, roomBytes))
         {
             return false;
         }
 
-        while (UsedBytes + sizeBytes > budgetBytes)
+        while (UsedBytes + sizeBytes > roomBytes)
         {
             var evicted = (StoredBlock)policy.Evict()!;
             evicted.IsTracked = false;
@@ -69,8 +73,8 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
     {
         block.Slabs[layer] = slab;
         block.SlabCount++;
-        block.ByteCount += slab.SizeBytes;
-        UsedBytes += slab.SizeBytes;
+        block.ByteCount += slab.ReservedBytes;
+        UsedBytes += slab.ReservedBytes;
         if (block.SlabCount == block.LayerCount)
         {
             block.State = StoredBlockState.Complete;
@@ -129,6 +133,8 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
 
     /// <summary>A request asked for this prefix of a chain.</summary>
     public void Use(IReadOnlyList<StoredBlock> chain) => policy.Use(chain);
+
+    private bool CanMakeRoom(long sizeBytes, long roomBytes) => UsedBytes - EvictableBytes + sizeBytes <= roomBytes;
 
     private void UpdatePolicy(StoredBlock block)
     {

@@ -159,7 +159,7 @@ internal sealed partial class MemoryTier
             return true;
         }
 
-        long missingBytes = source.Slabs.Where((_, layer) => block?.Slabs[layer] is null).Sum(slab => (long)slab.SizeBytes);
+        long missingBytes = source.Slabs.Where((_, layer) => block?.Slabs[layer] is null).Sum(slab => slab.ReservedBytes);
         if (!_table.MakeRoom(missingBytes))
         {
             return false;

@@ -81,7 +81,7 @@ internal sealed partial class MemoryTier
         int slabCount = block.Slabs.Count(slab => slab is not null);
         Require(slabCount == block.SlabCount, $"block {block.Id} counts {block.SlabCount} slabs and has {slabCount}");
         Require(
-            block.Slabs.Sum(slab => (long)(slab?.SizeBytes ?? 0)) == block.ByteCount, $"block {block.Id} miscounts its bytes");
+            block.Slabs.Sum(slab => slab?.ReservedBytes ?? 0) == block.ByteCount, $"block {block.Id} miscounts its bytes");
         Require(
             (block.State == StoredBlockState.Complete) == (slabCount == block.LayerCount), $"block {block.Id} has {slabCount} slabs and is {block.State}");
         Require(block.State != StoredBlockState.Aborted || !block.IsAttached, $"block {block.Id} is aborted and still found");

@@ -25,19 +25,26 @@ internal sealed partial class MemoryTier : IBlockTier
     private readonly EpochRegistry _epochs = new();
     private readonly ITierBelow _below;
 
-    /// <param name="budgetBytes">Most bytes of slabs.</param>
+    /// <param name="budgetBytes">Most bytes of memory.</param>
     /// <param name="time">Clock of leases.</param>
     /// <param name="below">The tier that evicted blocks go to, and that further blocks are in; null for none.</param>
     /// <param name="counters">Shared with the tiers around it; null for its own.</param>
     /// <param name="policy">Which block goes for room; null for the longest unused.</param>
+    /// <param name="pool">Whose idle memory counts against the budget; null: only slabs do.</param>
     public MemoryTier(
-        long budgetBytes, TimeProvider time, ITierBelow? below = null, StoreCounters? counters = null, IEvictionPolicy? policy = null)
+        long budgetBytes,
+        TimeProvider time,
+        ITierBelow? below = null,
+        StoreCounters? counters = null,
+        IEvictionPolicy? policy = null,
+        SlabPool? pool = null)
     {
         Counters = counters ?? new StoreCounters();
         _below = below ?? NothingBelow.Instance;
         _time = time;
         _startTimestamp = time.GetTimestamp();
-        _table = new BlockTable(budgetBytes, policy ?? new LruPolicy(), Counters, _below);
+        _table = new BlockTable(
+            budgetBytes, policy ?? new LruPolicy(), Counters, _below, pool is null ? null : IdleMemory.Plan(pool, budgetBytes));
         _leases = new LeaseTable(_table, _below, time.GetUtcNow().Ticks.ToString("x"));
     }
 
@@ -158,7 +165,7 @@ internal sealed partial class MemoryTier : IBlockTier
         else
         {
             _leases.ReleaseExpired(Now);
-            if (!_table.MakeRoom(slab.Lease.SizeBytes))
+            if (!_table.MakeRoom(slab.Lease.ReservedBytes))
             {
                 return new PutOutcome(PutResult.StoreFull);
             }

@@ -28,11 +28,12 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     /// <param name="levels">One or two tiers below, the faster first; the caller's to dispose, after this.</param>
     /// <param name="time">Clock of leases.</param>
     /// <param name="policy">Which block leaves memory for room; null for the longest unused.</param>
-    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, IEvictionPolicy? policy = null)
+    /// <param name="pool">Whose idle memory counts against the budget; null: only slabs do.</param>
+    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, IEvictionPolicy? policy = null, SlabPool? pool = null)
     {
         ColdTiers = [.. levels.Select(level => level.Tier)];
         _cold = levels.Count == 1 ? levels[0].Tier : new ColdChain(levels[0].Tier, levels[1].Tier);
-        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters, policy);
+        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters, policy, pool);
         _promotions = new Promotions(Memory, _cold);
     }
 
