@@ -17,7 +17,10 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// <summary>Where <c>/metrics</c>, <c>/healthz</c> and <c>/readyz</c> are served over HTTP/1.1. Default empty: not at all.</summary>
     public string HttpListenAddress { get; set; } = "";
 
-    /// <summary>Most bytes of slabs held in memory. Default 0: a quarter of the memory that the process may use.</summary>
+    /// <summary>
+    /// Most bytes of memory for blocks: a sixteenth of it, at most 64 MiB, is kept idle for the slabs that come next. Queues of tiers below come on top.
+    /// Default 0: a quarter of the memory that the process may use.
+    /// </summary>
     public long MemoryBudgetBytes { get; set; }
 
     /// <summary>Which block goes when memory is full: <c>arc</c> (default), <c>s3fifo</c> or <c>lru</c>; compared in docs/traces.md.</summary>
