@@ -1,4 +1,5 @@
 using KvCluster.Gateway.Admission;
+using KvCluster.Gateway.Authentication;
 using KvCluster.Gateway.Generation;
 using KvCluster.Gateway.Grains;
 using KvCluster.Gateway.Grpc;
@@ -22,6 +23,7 @@ public static class GatewayExtensions
         builder.AddSilo(options);
         IServiceCollection services = builder.Services;
         services.AddSingleton(options);
+        services.AddSingleton(KeysOf(options));
         services.AddSingleton(ServedModel.Load(options));
         services.TryAddSingleton<IWorkerClients, WorkerClients>();
         services.AddSingleton<ShardHealth>();
@@ -36,6 +38,9 @@ public static class GatewayExtensions
         services.AddHealthChecks().AddCheck<PoolReadiness>("pools", tags: ["ready"]);
         return builder;
     }
+
+    private static ApiKeys KeysOf(GatewayOptions options) =>
+        ApiKeys.TryParse(options.ApiKeys, out ApiKeys? keys, out string? fault) ? keys : throw new HostStartException($"ApiKeys: {fault}", HostStartException.BadSettings);
 
     public static WebApplication MapGateway(this WebApplication app)
     {

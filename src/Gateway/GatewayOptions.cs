@@ -54,6 +54,12 @@ public sealed class GatewayOptions : IValidatedOptions
     public int RetryAfterSeconds { get; set; } = 1;
 
     /// <summary>
+    /// Who may call: <c>tenant=key,tenant=key</c>, the keys sent as <c>Authorization: Bearer KEY</c> over HTTP and gRPC. The tenant salts the
+    /// BlockIds. Default empty: everybody, and a request may name any tenant.
+    /// </summary>
+    public string ApiKeys { get; set; } = "";
+
+    /// <summary>
     /// StackExchange.Redis connection string through which several Gateways form one cluster. Null: this Gateway stands alone.
     /// Takes effect in builds on the published packages.
     /// </summary>

@@ -1,3 +1,4 @@
+using KvCluster.Gateway.Authentication;
 using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.Gateway;
@@ -32,6 +33,8 @@ internal static class GatewayOptionsValidation
         Check(options.ShardSettleMs >= 0, $"ShardSettleMs must be 0 or more, is {options.ShardSettleMs}");
         Check(options.MaxRequestBodyBytes >= 1024, $"MaxRequestBodyBytes must be at least 1024, is {options.MaxRequestBodyBytes}");
         Check(options.RetryAfterSeconds >= 1, $"RetryAfterSeconds must be at least 1, is {options.RetryAfterSeconds}");
+        bool areKeysValid = ApiKeys.TryParse(options.ApiKeys, out _, out string? keyFault);
+        Check(areKeysValid, $"ApiKeys: {keyFault}");
         return errors;
     }
 }

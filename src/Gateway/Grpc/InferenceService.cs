@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using KvCluster.Gateway.Admission;
+using KvCluster.Gateway.Authentication;
 using KvCluster.Gateway.Generation;
 using KvCluster.Gateway.Models;
 using KvCluster.V1;
@@ -8,11 +9,14 @@ using KvCluster.V1;
 namespace KvCluster.Gateway.Grpc;
 
 /// <summary>The gRPC API for clients.</summary>
-internal sealed class InferenceService(GenerationService generation, ModelDirectory models, GatewayOptions options)
+internal sealed class InferenceService(GenerationService generation, ModelDirectory models, GatewayOptions options, ApiKeys keys)
     : V1.Inference.InferenceBase
 {
+    private static readonly Status Unauthenticated = new(StatusCode.Unauthenticated, ApiKeys.Refusal);
+
     public override async Task Generate(GenerateRequest request, IServerStreamWriter<GenerateReply> responseStream, ServerCallContext context)
     {
+        request.Tenant = Authenticate(context, request.Tenant);
         try
         {
             await foreach (GenerateReply reply in generation.GenerateAsync(request, context.CancellationToken))
@@ -32,6 +36,7 @@ internal sealed class InferenceService(GenerationService generation, ModelDirect
 
     public override Task<TokenizeReply> Tokenize(TokenizeRequest request, ServerCallContext context)
     {
+        Authenticate(context);
         ServedModel model = models.Model;
         try
         {
@@ -59,6 +64,7 @@ internal sealed class InferenceService(GenerationService generation, ModelDirect
 
     public override async Task<ListModelsReply> ListModels(ListModelsRequest request, ServerCallContext context)
     {
+        Authenticate(context);
         var reply = new ListModelsReply();
         foreach ((ModelOffer offer, DateTimeOffset firstSeen) in await models.ListAsync())
         {
@@ -76,4 +82,8 @@ internal sealed class InferenceService(GenerationService generation, ModelDirect
 
         return reply;
     }
+
+    /// <summary>The caller's tenant, and <paramref name="named"/> within it.</summary>
+    private string Authenticate(ServerCallContext context, string named = "") =>
+        keys.TryFindTenant(context.RequestHeaders.GetValue("authorization"), named, out string? tenant) ? tenant : throw new RpcException(Unauthenticated);
 }

@@ -1,4 +1,5 @@
 using KvCluster.Gateway.Admission;
+using KvCluster.Gateway.Authentication;
 
 namespace KvCluster.Gateway.OpenAi;
 
@@ -26,6 +27,9 @@ internal static class ApiErrors
 
     public static ApiException ModelNotFound(string message) =>
         new(StatusCodes.Status404NotFound, ApiError.InvalidRequest, message, "model", "model_not_found");
+
+    public static ApiException Unauthenticated() =>
+        new(StatusCodes.Status401Unauthorized, ApiError.InvalidRequest, ApiKeys.Refusal, null, "invalid_api_key");
 
     public static ApiException Internal() => new(
         StatusCodes.Status500InternalServerError, ApiError.Server, "The server failed; its log has the details under this request's id.");

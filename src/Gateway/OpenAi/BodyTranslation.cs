@@ -1,10 +1,11 @@
 using System.Text.Json;
+using KvCluster.Gateway.Authentication;
 using KvCluster.V1;
 
 namespace KvCluster.Gateway.OpenAi;
 
 /// <summary>Bodies to request messages.</summary>
-internal sealed class BodyTranslation(GatewayOptions options)
+internal sealed class BodyTranslation(GatewayOptions options, ApiKeys keys)
 {
     private const string TenantHeader = "X-Tenant";
 
@@ -143,7 +144,12 @@ internal sealed class BodyTranslation(GatewayOptions options)
             throw ApiException.Invalid($"n: must be at least 1, and prompts times n at most {options.MaxChoices}", "n");
         }
 
-        string tenant = context.Request.Headers[TenantHeader].ToString() is { Length: > 0 } header ? header : body.User ?? "";
+        string named = context.Request.Headers[TenantHeader].ToString() is { Length: > 0 } header ? header : body.User ?? "";
+        if (!keys.TryFindTenant(context.Request.Headers.Authorization, named, out string? tenant))
+        {
+            throw ApiErrors.Unauthenticated();
+        }
+
         var requests = new List<GenerateRequest>(n * prompts.Length);
         foreach (GenerateRequest prompt in prompts)
         {

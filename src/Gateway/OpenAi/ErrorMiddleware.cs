@@ -59,6 +59,11 @@ internal sealed class ErrorMiddleware(RequestDelegate next, GatewayOptions optio
             context.Response.Headers.RetryAfter = options.RetryAfterSeconds.ToString();
         }
 
+        if (exception.Status is StatusCodes.Status401Unauthorized)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+        }
+
         return context.Response.WriteAsJsonAsync(
             new ErrorBody(exception.Error), OpenAiJson.Default.ErrorBody, cancellationToken: context.RequestAborted);
     }

@@ -32,7 +32,7 @@ internal abstract class GenerationBody
 
     public StreamOptions? StreamOptions { get; set; }
 
-    /// <summary>The tenant, unless header X-Tenant says otherwise.</summary>
+    /// <summary>The tenant, or with API keys a part of the key's, unless header X-Tenant says otherwise.</summary>
     public string? User { get; set; }
 
     /// <summary>Extension.</summary>

@@ -1,3 +1,4 @@
+using KvCluster.Gateway.Authentication;
 using KvCluster.Gateway.Models;
 
 namespace KvCluster.Gateway.OpenAi;
@@ -19,7 +20,7 @@ internal static class OpenAiEndpoints
     /// </summary>
     private static void MapOnly(WebApplication app, string method, string route, RequestDelegate handle)
     {
-        app.MapMethods(route, [method], handle);
+        app.MapMethods(route, [method], (RequestDelegate)(context => Authenticated(context, handle)));
         app.Map(route, (RequestDelegate)(context =>
         {
             context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
@@ -27,6 +28,10 @@ internal static class OpenAiEndpoints
             return Task.CompletedTask;
         }));
     }
+
+    /// <summary>Before anything of the request is read.</summary>
+    private static Task Authenticated(HttpContext context, RequestDelegate handle) =>
+        Get<ApiKeys>(context).TryFindTenant(context.Request.Headers.Authorization, "", out _) ? handle(context) : throw ApiErrors.Unauthenticated();
 
     private static async Task ChatAsync(HttpContext context)
     {

@@ -1,3 +1,5 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using KvCluster.Protocol;
 
@@ -6,6 +8,9 @@ namespace KvCluster.CommandLine.Serve;
 /// <summary>A client of a running cluster, or of one started for this command.</summary>
 internal sealed class Connection : IAsyncDisposable
 {
+    /// <summary>Holds the key for a Gateway with <c>ApiKeys</c>.</summary>
+    private const string ApiKeyVariable = "KVCLUSTER_ApiKey";
+
     private readonly GrpcChannel _channel;
     private readonly EmbeddedCluster? _cluster;
 
@@ -14,7 +19,8 @@ internal sealed class Connection : IAsyncDisposable
         Address = address;
         _channel = GrpcChannels.Create(address);
         _cluster = cluster;
-        Inference = new V1.Inference.InferenceClient(_channel);
+        Inference = new V1.Inference.InferenceClient(
+            Environment.GetEnvironmentVariable(ApiKeyVariable) is { Length: > 0 } key ? _channel.Intercept(headers => WithKey(headers, key)) : _channel.CreateCallInvoker());
         Cluster = new V1.Cluster.ClusterClient(_channel);
     }
 
@@ -35,6 +41,12 @@ internal sealed class Connection : IAsyncDisposable
 
         EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(embedded, cancellationToken);
         return new Connection(cluster.GrpcAddress, cluster);
+    }
+
+    private static Metadata WithKey(Metadata headers, string key)
+    {
+        headers.Add("authorization", $"Bearer {key}");
+        return headers;
     }
 
     public async ValueTask DisposeAsync()
