@@ -1,4 +1,5 @@
 using System.CommandLine;
+using KvCluster.CommandLine.Bench.Store;
 using KvCluster.CommandLine.Terminal;
 using KvCluster.KvStore.Disk.Measurement;
 using Spectre.Console;
@@ -25,7 +26,9 @@ internal static class StoreBenchCommand
         Option<int> blocks = new("--blocks") { HelpName = "N", Description = "Blocks of a round", DefaultValueFactory = _ => 512 };
         Option<int> rounds = new("--rounds") { HelpName = "N", Description = "Rounds, of which the median counts", DefaultValueFactory = _ => 5 };
         Option<int> restart = new("--restart-blocks") { HelpName = "N", Description = "Small blocks on disk at the restart", DefaultValueFactory = _ => 100_000 };
-        var command = new Command("store", About) { data, size, blocks, rounds, restart };
+        Option<string[]> measure = new("--measure") { HelpName = "memory|disk", Description = "What to measure; may be repeated", DefaultValueFactory = _ => ["memory", "disk"] };
+        measure.AcceptOnlyFromAmong("memory", "disk");
+        var command = new Command("store", About) { measure, data, size, blocks, rounds, restart };
         foreach (Option<int> option in new[] { size, blocks, rounds, restart })
         {
             option.Validators.Add(result =>
@@ -37,8 +40,19 @@ internal static class StoreBenchCommand
             });
         }
 
-        command.SetAction(async (parsed, _) =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
+            string[] wanted = parsed.GetRequiredValue(measure);
+            if (wanted.Contains("memory"))
+            {
+                MemoryTable.Write(await new MemoryBenchmark(new MemoryBenchmarkOptions(), new StandardErrorProgress()).RunAsync(cancellationToken));
+            }
+
+            if (!wanted.Contains("disk"))
+            {
+                return ExitCode.Done;
+            }
+
             var options = new DiskBenchmarkOptions
             {
                 Folder = parsed.GetRequiredValue(data),

@@ -3,10 +3,9 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Hosting;
-using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Redis;
+using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Tiers;
-using KvCluster.Protocol;
 using KvCluster.V1;
 using Microsoft.Extensions.Options;
 
@@ -14,33 +13,20 @@ namespace KvCluster.KvStore.Grpc;
 
 /// <summary>The service of kvstore.proto over a tier.</summary>
 internal sealed class KvStoreService(
-    IBlockTier tier, EpochFence fence, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
+    IBlockTier tier, KvStoreCalls calls, SlabListener listener, IOptions<KvStoreOptions> options, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
 {
-    private const int MaxBlockIdCount = 65_536;
-
     public override Task<PutReply> Put(IAsyncStreamReader<Protocol.SlabFrame> requestStream, ServerCallContext context) =>
-        !fence.TakesPuts ? throw new RpcException(StoreStatus.NotRegistered) : new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(requestStream, context.CancellationToken);
+        calls.PutAsync(requestStream, context.CancellationToken);
 
-    public override Task Get(GetRequest request, IServerStreamWriter<Protocol.SlabFrame> responseStream, ServerCallContext context)
-    {
-        BlockId[] ids = ParseIds(request.BlockIds);
-        if (ids.Distinct().Count() != ids.Length)
-        {
-            throw new RpcException(StoreStatus.InvalidField("block_ids", "names a block twice"));
-        }
+    public override Task Get(GetRequest request, IServerStreamWriter<Protocol.SlabFrame> responseStream, ServerCallContext context) =>
+        calls.GetAsync(request, responseStream, context.CancellationToken);
 
-        if (request.WaitMs < 0)
-        {
-            throw new RpcException(StoreStatus.InvalidField("wait_ms", $"must not be negative: {request.WaitMs}"));
-        }
-
-        return new GetCall(tier, TimeSpan.FromMilliseconds(request.WaitMs), request.RequestId, time, logger)
-            .RunAsync(ids, responseStream, context.CancellationToken);
-    }
+    public override Task<EndpointsReply> Endpoints(EndpointsRequest request, ServerCallContext context) =>
+        Task.FromResult(new EndpointsReply { SlabPort = listener.Port });
 
     public override async Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
     {
-        BlockId[] ids = ParseIds(request.BlockIds);
+        BlockId[] ids = KvStoreCalls.ParseIds(request.BlockIds);
         TimeSpan leaseTime = request.LeaseMs == 0 ? TimeSpan.Zero : LeaseTime(request.LeaseMs);
         await tier.LocateAsync(ids, isChain: !request.Every, context.CancellationToken);
         if (!request.Every)
@@ -72,7 +58,7 @@ internal sealed class KvStoreService(
 
     public override Task<DropReply> Drop(DropRequest request, ServerCallContext context)
     {
-        BlockId[] ids = ParseIds(request.BlockIds);
+        BlockId[] ids = KvStoreCalls.ParseIds(request.BlockIds);
         int dropped = ids.Count(tier.Drop);
         Log.Dropped(logger, dropped, ids.Length, request.Reason);
         return Task.FromResult(new DropReply { DroppedBlockCount = dropped });
@@ -128,9 +114,4 @@ internal sealed class KvStoreService(
             ? TimeSpan.FromMilliseconds(leaseMs)
             : throw new RpcException(StoreStatus.InvalidField("lease_ms", $"must be 1 to {maxMs} (KvStore:MaxLeaseTime), not {leaseMs}"));
     }
-
-    private static BlockId[] ParseIds(Google.Protobuf.Collections.RepeatedField<Google.Protobuf.ByteString> ids) =>
-        ids.Count <= MaxBlockIdCount
-            ? BlockIds.Parse(ids, "block_ids")
-            : throw new RpcException(StoreStatus.InvalidField("block_ids", $"has {ids.Count} ids, more than {MaxBlockIdCount}"));
 }

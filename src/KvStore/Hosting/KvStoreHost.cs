@@ -1,5 +1,6 @@
 using KvCluster.KvStore.Grpc;
 using KvCluster.KvStore.Puts;
+using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Telemetry;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
@@ -46,6 +47,9 @@ public static class KvStoreHost
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(Options.Create(options));
         builder.Services.AddTiers(options);
+        builder.Services.AddSingleton<KvStoreCalls>();
+        builder.Services.AddSingleton<SlabListener>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<SlabListener>());
         builder.Services.AddHostedService<StoreMetrics>();
         builder.Services.AddSingleton<IWorkerLoadSource, StoreLoad>();
         builder.Services.AddSingleton<EpochFence>();

@@ -10,9 +10,16 @@ public sealed class KvStoreOptions : IValidatedOptions
     public const string Section = "KvStore";
 
     private const long MinDiskBudgetBytes = 16 << 20;
+    private const int SlabPortOffset = 10;
 
     /// <summary>Where gRPC is served. Default <c>http://0.0.0.0:8083</c>.</summary>
     public string ListenAddress { get; set; } = "http://0.0.0.0:8083";
+
+    /// <summary>
+    /// Port of slab streams, on the same addresses. Default null: 10 over gRPC's, any free one when that is 0. -1: Put and Get over gRPC alone, as
+    /// always on a Unix socket.
+    /// </summary>
+    public int? SlabPort { get; set; }
 
     /// <summary>Where <c>/metrics</c>, <c>/healthz</c> and <c>/readyz</c> are served over HTTP/1.1. Default empty: not at all.</summary>
     public string HttpListenAddress { get; set; } = "";
@@ -74,6 +81,10 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// <summary>Where workers reach the shard. Default empty: where it listens, with the machine's name for <c>*</c>.</summary>
     public string AdvertisedAddress { get; set; } = "";
 
+    /// <summary><see cref="SlabPort"/> with its default filled in.</summary>
+    public int EffectiveSlabPort =>
+        SlabPort ?? (ServiceDefaults.Hosting.ListenAddress.Parse(ListenAddress).Port is > 0 and var port ? Math.Min(port + SlabPortOffset, ushort.MaxValue) : 0);
+
     /// <summary><see cref="MemoryBudgetBytes"/> with its default filled in.</summary>
     public long EffectiveMemoryBudgetBytes =>
         MemoryBudgetBytes > 0 ? MemoryBudgetBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
@@ -88,6 +99,11 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (HttpListenAddress.Length > 0 && !ServiceDefaults.Hosting.ListenAddress.TryParse(HttpListenAddress, out _))
         {
             yield return $"{nameof(HttpListenAddress)} must be empty or {ServiceDefaults.Hosting.ListenAddress.Forms}, not '{HttpListenAddress}'";
+        }
+
+        if (SlabPort is < -1 or > ushort.MaxValue)
+        {
+            yield return $"{nameof(SlabPort)} must be -1 (none), 0 (any free one) or a port, not {SlabPort}";
         }
 
         if (MemoryBudgetBytes < 0)

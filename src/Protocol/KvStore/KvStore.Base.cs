@@ -24,6 +24,8 @@ public static partial class KvStore
 
         public virtual Task<StatReply> Stat(StatRequest request, ServerCallContext context) => throw Unimplemented();
 
+        public virtual Task<EndpointsReply> Endpoints(EndpointsRequest request, ServerCallContext context) => throw Unimplemented();
+
         private static RpcException Unimplemented() => new(new Status(StatusCode.Unimplemented, ""));
     }
 }

@@ -71,6 +71,13 @@ public static partial class KvStore
             StatRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
             StatAsync(request, new CallOptions(headers, deadline, cancellationToken));
 
+        public virtual AsyncUnaryCall<EndpointsReply> EndpointsAsync(EndpointsRequest request, CallOptions options) =>
+            CallInvoker.AsyncUnaryCall(EndpointsMethod, null, options, request);
+
+        public virtual AsyncUnaryCall<EndpointsReply> EndpointsAsync(
+            EndpointsRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
+            EndpointsAsync(request, new CallOptions(headers, deadline, cancellationToken));
+
         protected override KvStoreClient NewInstance(ClientBaseConfiguration configuration) => new(configuration);
     }
 }

@@ -31,6 +31,9 @@ public static partial class KvStore
 
     private static readonly Method<StatRequest, StatReply> StatMethod = Unary("Stat", StatRequest.Parser, StatReply.Parser);
 
+    private static readonly Method<EndpointsRequest, EndpointsReply> EndpointsMethod =
+        Unary("Endpoints", EndpointsRequest.Parser, EndpointsReply.Parser);
+
     /// <summary>What reflection says of the service.</summary>
     public static ServiceDescriptor Descriptor => KvstoreReflection.Descriptor.Services[0];
 
@@ -42,6 +45,7 @@ public static partial class KvStore
         .AddMethod(ReleaseLeaseMethod, serviceImpl.ReleaseLease)
         .AddMethod(DropMethod, serviceImpl.Drop)
         .AddMethod(StatMethod, serviceImpl.Stat)
+        .AddMethod(EndpointsMethod, serviceImpl.Endpoints)
         .Build();
 
     /// <summary>Called by the server with a null <paramref name="serviceImpl"/> to learn the methods.</summary>
@@ -54,6 +58,7 @@ public static partial class KvStore
         serviceBinder.AddMethod(ReleaseLeaseMethod, serviceImpl is null ? null : new UnaryServerMethod<ReleaseLeaseRequest, ReleaseLeaseReply>(serviceImpl.ReleaseLease));
         serviceBinder.AddMethod(DropMethod, serviceImpl is null ? null : new UnaryServerMethod<DropRequest, DropReply>(serviceImpl.Drop));
         serviceBinder.AddMethod(StatMethod, serviceImpl is null ? null : new UnaryServerMethod<StatRequest, StatReply>(serviceImpl.Stat));
+        serviceBinder.AddMethod(EndpointsMethod, serviceImpl is null ? null : new UnaryServerMethod<EndpointsRequest, EndpointsReply>(serviceImpl.Endpoints));
     }
 
     private static Method<TRequest, TReply> Unary<TRequest, TReply>(

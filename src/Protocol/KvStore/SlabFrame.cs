@@ -35,6 +35,8 @@ public sealed class SlabFrame(BlockId blockId, int layer, int layerCount, SlabLe
     /// <summary>Header and payload; empty when there is no slab or it was taken.</summary>
     public ReadOnlySpan<byte> SlabBytes => _slab is { } slab ? slab.Span : default;
 
+    internal ReadOnlyMemory<byte> SlabMemory => _slab is { } slab ? slab.Memory : default;
+
     /// <summary>Passes the slab to the caller, who disposes it. Null when there is none or it was taken before.</summary>
     public SlabLease? TakeSlab() => Interlocked.Exchange(ref _slab, null);
 

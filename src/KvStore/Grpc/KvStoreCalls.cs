@@ -1,0 +1,42 @@
+using Grpc.Core;
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Puts;
+using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol;
+using KvCluster.V1;
+using Microsoft.Extensions.Options;
+
+namespace KvCluster.KvStore.Grpc;
+
+/// <summary>Put and Get over a tier, whatever carries the frames.</summary>
+internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreCalls> logger)
+{
+    private const int MaxBlockIdCount = 65_536;
+
+    public Task<PutReply> PutAsync(IAsyncStreamReader<Protocol.SlabFrame> frames, CancellationToken cancellationToken) =>
+        fence.TakesPuts
+            ? new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(frames, cancellationToken)
+            : throw new RpcException(StoreStatus.NotRegistered);
+
+    public Task GetAsync(GetRequest request, IServerStreamWriter<Protocol.SlabFrame> output, CancellationToken cancellationToken)
+    {
+        BlockId[] ids = ParseIds(request.BlockIds);
+        if (ids.Distinct().Count() != ids.Length)
+        {
+            throw new RpcException(StoreStatus.InvalidField("block_ids", "names a block twice"));
+        }
+
+        if (request.WaitMs < 0)
+        {
+            throw new RpcException(StoreStatus.InvalidField("wait_ms", $"must not be negative: {request.WaitMs}"));
+        }
+
+        return new GetCall(tier, TimeSpan.FromMilliseconds(request.WaitMs), request.RequestId, time, logger).RunAsync(ids, output, cancellationToken);
+    }
+
+    public static BlockId[] ParseIds(Google.Protobuf.Collections.RepeatedField<Google.Protobuf.ByteString> ids) =>
+        ids.Count <= MaxBlockIdCount
+            ? BlockIds.Parse(ids, "block_ids")
+            : throw new RpcException(StoreStatus.InvalidField("block_ids", $"has {ids.Count} ids, more than {MaxBlockIdCount}"));
+}

@@ -1,0 +1,10 @@
+namespace KvCluster.KvStore.Streams;
+
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Warning, "A connection for slab streams was closed: {Reason}")]
+    public static partial void ConnectionClosed(ILogger logger, string reason);
+
+    [LoggerMessage(2, LogLevel.Error, "A call over a slab stream failed")]
+    public static partial void CallFailed(ILogger logger, Exception error);
+}

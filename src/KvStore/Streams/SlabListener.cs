@@ -1,0 +1,135 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using KvCluster.KvStore.Grpc;
+using KvCluster.KvStore.Hosting;
+using KvCluster.Protocol.Streams;
+using KvCluster.ServiceDefaults.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace KvCluster.KvStore.Streams;
+
+/// <summary>Takes connections for slab streams (docs/slab-stream.md) and serves each until it ends, or the host does.</summary>
+internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCalls calls, ILogger<SlabListener> logger) : IHostedService, IDisposable
+{
+    private const int Backlog = 512;
+    private const int MaxConnectionCount = 4096;
+
+    private readonly ConcurrentDictionary<SlabConnection, Task> _connections = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private Socket? _listener;
+    private Task _accepting = Task.CompletedTask;
+
+    /// <summary>0 before the start, and when slab streams are off.</summary>
+    public int Port => (_listener?.LocalEndPoint as IPEndPoint)?.Port ?? 0;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        ListenAddress address = ListenAddress.Parse(options.Value.ListenAddress);
+        int port = options.Value.EffectiveSlabPort;
+        if (address.SocketPath is not null || port < 0)
+        {
+            return Task.CompletedTask;
+        }
+
+        bool isDual = IPAddress.Any.Equals(address.IPAddress) && Socket.OSSupportsIPv6;
+        IPAddress ip = isDual ? IPAddress.IPv6Any : address.IPAddress ?? IPAddress.Loopback;
+        var listener = new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (isDual)
+            {
+                listener.DualMode = true;
+            }
+
+            listener.Bind(new IPEndPoint(ip, port));
+            listener.Listen(Backlog);
+        }
+        catch (SocketException error)
+        {
+            listener.Dispose();
+            throw new HostStartException($"port {port} for slab streams: {error.Message}; choose another with {nameof(KvStoreOptions.SlabPort)}", innerException: error);
+        }
+
+        _listener = listener;
+        _accepting = AcceptAsync(listener);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Takes no more calls, and waits for those that run until <paramref name="cancellationToken"/> says that it is enough.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        _listener?.Dispose();
+        await _accepting;
+        await using CancellationTokenRegistration enough = cancellationToken.UnsafeRegister(_ => BreakAll(), null);
+        await Task.WhenAll(_connections.Values);
+    }
+
+    public void Dispose()
+    {
+        _listener?.Dispose();
+        BreakAll();
+        _stopping.Dispose();
+    }
+
+    private async Task AcceptAsync(Socket listener)
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            Socket socket;
+            try
+            {
+                socket = await listener.AcceptAsync(_stopping.Token);
+            }
+            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException error)
+            {
+                // Of one connection that is gone already, or no descriptors are left: the next may do better.
+                Log.ConnectionClosed(logger, error.Message);
+                await Task.Delay(TimeSpan.FromMilliseconds(10), CancellationToken.None);
+                continue;
+            }
+
+            if (_connections.Count >= MaxConnectionCount)
+            {
+                // Its calls go over gRPC.
+                socket.Dispose();
+                continue;
+            }
+
+            socket.NoDelay = true;
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            var connection = new SlabConnection(new SlabSocket(socket), calls, logger);
+            var done = new TaskCompletionSource();
+            _connections[connection] = done.Task;
+            _ = ServeAsync(connection, done);
+        }
+    }
+
+    private async Task ServeAsync(SlabConnection connection, TaskCompletionSource done)
+    {
+        await Task.Yield();
+        try
+        {
+            await connection.RunAsync(_stopping.Token);
+        }
+        finally
+        {
+            connection.Dispose();
+            _connections.TryRemove(connection, out _);
+            done.SetResult();
+        }
+    }
+
+    private void BreakAll()
+    {
+        foreach (SlabConnection connection in _connections.Keys)
+        {
+            connection.Dispose();
+        }
+    }
+}

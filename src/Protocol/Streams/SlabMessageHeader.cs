@@ -1,0 +1,87 @@
+using System.Buffers.Binary;
+using KvCluster.Compression.Blocks;
+using KvCluster.V1;
+
+namespace KvCluster.Protocol.Streams;
+
+/// <summary>The 64 bytes before every message of a slab stream (docs/slab-stream.md), little-endian. After them come the extra bytes, then the slab.</summary>
+public readonly record struct SlabMessageHeader
+{
+    public const int SizeBytes = 64;
+
+    /// <summary>Worker id, request or status.</summary>
+    public const int MaxExtraSizeBytes = 4 << 20;
+
+    private const int BlockIdOffset = 32;
+
+    public SlabMessageKind Kind { get; init; }
+
+    public SlabStatus Status { get; init; }
+
+    public bool Transient { get; init; }
+
+    public int ExtraSizeBytes { get; init; }
+
+    public int SlabSizeBytes { get; init; }
+
+    public int Layer { get; init; }
+
+    public int LayerCount { get; init; }
+
+    public ulong Epoch { get; init; }
+
+    public BlockId BlockId { get; init; }
+
+    public void Write(Span<byte> destination)
+    {
+        destination[..SizeBytes].Clear();
+        destination[0] = (byte)Kind;
+        destination[1] = (byte)Status;
+        destination[2] = Transient ? (byte)1 : (byte)0;
+        BinaryPrimitives.WriteInt32LittleEndian(destination[4..], ExtraSizeBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(destination[8..], SlabSizeBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(destination[12..], Layer);
+        BinaryPrimitives.WriteInt32LittleEndian(destination[16..], LayerCount);
+        BinaryPrimitives.WriteUInt64LittleEndian(destination[24..], Epoch);
+        BlockId.Write(destination[BlockIdOffset..]);
+    }
+
+    /// <exception cref="InvalidDataException">No message starts like this, or it is longer than messages may be.</exception>
+    public static SlabMessageHeader Read(ReadOnlySpan<byte> source)
+    {
+        var header = new SlabMessageHeader
+        {
+            Kind = (SlabMessageKind)source[0],
+            Status = (SlabStatus)source[1],
+            Transient = source[2] != 0,
+            ExtraSizeBytes = BinaryPrimitives.ReadInt32LittleEndian(source[4..]),
+            SlabSizeBytes = BinaryPrimitives.ReadInt32LittleEndian(source[8..]),
+            Layer = BinaryPrimitives.ReadInt32LittleEndian(source[12..]),
+            LayerCount = BinaryPrimitives.ReadInt32LittleEndian(source[16..]),
+            Epoch = BinaryPrimitives.ReadUInt64LittleEndian(source[24..]),
+            BlockId = BlockId.Read(source[BlockIdOffset..]),
+        };
+        bool isKnown = header.Kind is >= SlabMessageKind.Get and <= SlabMessageKind.Status;
+        bool hasSlab = header.Kind == SlabMessageKind.Frame && header.Status == SlabStatus.Ok;
+        return isKnown
+            && header.ExtraSizeBytes is >= 0 and <= MaxExtraSizeBytes
+            && header.SlabSizeBytes >= 0
+            && header.SlabSizeBytes <= (hasSlab ? GrpcChannels.MaxMessageSizeBytes : 0)
+            ? header
+            : throw new InvalidDataException(
+                $"no slab stream message: kind {(int)header.Kind}, {header.ExtraSizeBytes} extra bytes, a slab of {header.SlabSizeBytes} bytes");
+    }
+
+    /// <summary>The header of a frame that is sent with its slab after it.</summary>
+    public static SlabMessageHeader Of(SlabFrame frame) => new()
+    {
+        Kind = SlabMessageKind.Frame,
+        Status = frame.Status,
+        Transient = frame.Transient,
+        SlabSizeBytes = frame.SlabBytes.Length,
+        Layer = frame.Layer,
+        LayerCount = frame.LayerCount,
+        Epoch = frame.Epoch,
+        BlockId = frame.BlockId,
+    };
+}

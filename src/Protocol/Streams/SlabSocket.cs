@@ -1,0 +1,150 @@
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Text;
+using KvCluster.Compression.Blocks;
+
+namespace KvCluster.Protocol.Streams;
+
+/// <summary>
+/// One end of a slab stream: messages between a socket and rented slabs, copied by the kernel alone. One sender and one receiver at a time.
+/// </summary>
+public sealed class SlabSocket(Socket socket) : IDisposable
+{
+    private static ReadOnlySpan<byte> Greeting => "KVSLABS1"u8;
+
+    private readonly byte[] _sent = new byte[SlabMessageHeader.SizeBytes];
+    private readonly byte[] _received = new byte[SlabMessageHeader.SizeBytes];
+
+    /// <summary>Whether the other end may still be there and has said nothing, as it should between calls.</summary>
+    public bool IsQuiet => socket.Connected && !socket.Poll(0, SelectMode.SelectRead);
+
+    /// <summary>Both ends say what they speak, so that a wrong port is found out at once.</summary>
+    /// <exception cref="InvalidDataException">The other end speaks something else.</exception>
+    /// <exception cref="SocketException">The connection broke.</exception>
+    public async Task GreetAsync(CancellationToken cancellationToken)
+    {
+        await SendAllAsync(Greeting.ToArray(), cancellationToken);
+        var answer = new byte[Greeting.Length];
+        if (!await ReceiveAllAsync(answer, cancellationToken) || !answer.AsSpan().SequenceEqual(Greeting))
+        {
+            throw new InvalidDataException("the other end of the connection speaks no slab streams");
+        }
+    }
+
+    /// <summary>A frame with its slab; still the caller's.</summary>
+    /// <param name="frame">What to send.</param>
+    /// <param name="isFirst">The first of a Put, which says who writes.</param>
+    /// <param name="cancellationToken">Breaks the message off; the connection can't be used after it.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask SendAsync(SlabFrame frame, bool isFirst, CancellationToken cancellationToken = default)
+    {
+        byte[] workerId = isFirst ? Encoding.UTF8.GetBytes(frame.WorkerId) : [];
+        SlabMessageHeader header = SlabMessageHeader.Of(frame) with { ExtraSizeBytes = workerId.Length };
+        await SendAsync(header, workerId, cancellationToken);
+        if (header.SlabSizeBytes > 0)
+        {
+            await SendAllAsync(frame.SlabMemory, cancellationToken);
+        }
+    }
+
+    /// <summary>A message without a slab.</summary>
+    public ValueTask SendAsync(SlabMessageKind kind, ReadOnlyMemory<byte> extra, CancellationToken cancellationToken = default) =>
+        SendAsync(new SlabMessageHeader { Kind = kind, ExtraSizeBytes = extra.Length }, extra, cancellationToken);
+
+    /// <summary>The next message; null when the other end closed the connection before one.</summary>
+    /// <exception cref="InvalidDataException">What came is no message.</exception>
+    /// <exception cref="SocketException">The connection broke.</exception>
+    /// <exception cref="IOException">The connection ended in the middle of a message.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<SlabMessage?> ReceiveAsync(CancellationToken cancellationToken = default)
+    {
+        if (!await ReceiveAllAsync(_received, cancellationToken))
+        {
+            return null;
+        }
+
+        SlabMessageHeader header = SlabMessageHeader.Read(_received);
+        byte[] extra = [];
+        if (header.ExtraSizeBytes > 0)
+        {
+            extra = new byte[header.ExtraSizeBytes];
+            await ReceiveWholeAsync(extra, cancellationToken);
+        }
+
+        if (header.SlabSizeBytes == 0)
+        {
+            return new SlabMessage(header, extra, null);
+        }
+
+        SlabLease slab = SlabPool.Shared.Rent(header.SlabSizeBytes);
+        try
+        {
+            await ReceiveWholeAsync(slab.Memory, cancellationToken);
+        }
+        catch
+        {
+            slab.Dispose();
+            throw;
+        }
+
+        return new SlabMessage(header, extra, slab);
+    }
+
+    /// <summary>Says that nothing more comes, and reads on until the other end is done too: what was said last is not lost in a reset.</summary>
+    public async Task CloseGentlyAsync(CancellationToken cancellationToken)
+    {
+        socket.Shutdown(SocketShutdown.Send);
+        var rest = new byte[1 << 16];
+        while (await socket.ReceiveAsync(rest, cancellationToken) > 0)
+        {
+        }
+    }
+
+    public void Dispose() => socket.Dispose();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SendAsync(SlabMessageHeader header, ReadOnlyMemory<byte> extra, CancellationToken cancellationToken)
+    {
+        header.Write(_sent);
+        await SendAllAsync(_sent, cancellationToken);
+        if (extra.Length > 0)
+        {
+            await SendAllAsync(extra, cancellationToken);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SendAllAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
+        }
+    }
+
+    private async ValueTask ReceiveWholeAsync(Memory<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (!await ReceiveAllAsync(bytes, cancellationToken))
+        {
+            throw new IOException("the connection ended in the middle of a message");
+        }
+    }
+
+    /// <summary>False when the connection ended before the first byte.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ReceiveAllAsync(Memory<byte> bytes, CancellationToken cancellationToken)
+    {
+        for (int received = 0; received < bytes.Length;)
+        {
+            int count = await socket.ReceiveAsync(bytes[received..], cancellationToken);
+            if (count == 0)
+            {
+                return received == 0 ? false : throw new IOException("the connection ended in the middle of a message");
+            }
+
+            received += count;
+        }
+
+        return true;
+    }
+}
