@@ -10,10 +10,15 @@ namespace KvCluster.Protocol.Streams;
 /// </summary>
 public sealed class SlabSocket(Socket socket) : IDisposable
 {
+    /// <summary>A stream that never waits would keep its thread; after so many bytes others have their turn.</summary>
+    private const int TurnSizeBytes = 256 << 10;
+
     private static ReadOnlySpan<byte> Greeting => "KVSLABS1"u8;
 
     private readonly byte[] _sent = new byte[SlabMessageHeader.SizeBytes];
     private readonly byte[] _received = new byte[SlabMessageHeader.SizeBytes];
+    private int _sentSinceTurn;
+    private int _receivedSinceTurn;
 
     /// <summary>Whether the other end may still be there and has said nothing, as it should between calls.</summary>
     public bool IsQuiet => socket.Connected && !socket.Poll(0, SelectMode.SelectRead);
@@ -44,6 +49,12 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         if (header.SlabSizeBytes > 0)
         {
             await SendAllAsync(frame.SlabMemory, cancellationToken);
+        }
+
+        if ((_sentSinceTurn += header.SlabSizeBytes) >= TurnSizeBytes)
+        {
+            _sentSinceTurn = 0;
+            await Task.Yield();
         }
     }
 
@@ -85,6 +96,12 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         {
             slab.Dispose();
             throw;
+        }
+
+        if ((_receivedSinceTurn += header.SlabSizeBytes) >= TurnSizeBytes)
+        {
+            _receivedSinceTurn = 0;
+            await Task.Yield();
         }
 
         return new SlabMessage(header, extra, slab);
