@@ -6,7 +6,7 @@ using KvCluster.V1;
 
 namespace KvCluster.KvStore.Tests;
 
-public sealed class BadSlabTests
+public abstract class BadSlabTests(Transport transport)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -27,7 +27,7 @@ public sealed class BadSlabTests
     [InlineData("other layer count", StatusCode.InvalidArgument, "wrong_geometry")]
     public async Task Put_BadSlab_IsRefusedByNameAndNothingStays(string kind, StatusCode code, string errorName)
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         BlockId id = TestSlabs.Id(1);
         using AsyncClientStreamingCall<Protocol.SlabFrame, PutReply> call = store.Client.Put();
         using Protocol.SlabFrame good = Frame(id, 0, TestSlabs.Bytes(id, 0));
@@ -65,7 +65,7 @@ public sealed class BadSlabTests
     [InlineData("empty", "slab")]
     public async Task Put_BadField_IsInvalidArgumentWithItsName(string kind, string field)
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         BlockId id = TestSlabs.Id(1);
         byte[] slab = TestSlabs.Bytes(id, 0);
         using Protocol.SlabFrame frame = kind switch
@@ -90,7 +90,7 @@ public sealed class BadSlabTests
     [Fact]
     public async Task Put_OlderEpoch_IsRefusedAlsoWhenItHasBegun()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using BlockWriter old = store.Writer(epoch: 7);
         TestStore.Enqueue(old, TestSlabs.Id(1), [0], epoch: 7);
         await store.EventuallyAsync(stat => stat.PutSlabs == 1);
@@ -109,7 +109,7 @@ public sealed class BadSlabTests
     [Fact]
     public async Task Get_StoredSlabWentBad_SaysCorruptAndGoesOnWithAFreshCopy()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await store.PutAsync([TestSlabs.Id(1)]);
         Assert.True(store.Tier.FlipBit(TestSlabs.Id(1), 1, 8 * 200));
 
@@ -135,7 +135,7 @@ public sealed class BadSlabTests
     [Fact]
     public async Task Get_StoredSlabWentBadAndNoWait_SaysCorruptOnceAndIsCountedOnce()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await store.PutAsync([TestSlabs.Id(1)]);
         store.Tier.FlipBit(TestSlabs.Id(1), 0, 3);
         Assert.Equal("1:Corrupt", await store.GetAllAsync([1]));
@@ -147,7 +147,7 @@ public sealed class BadSlabTests
     [Fact]
     public async Task Get_SlabOfAnotherModelThanExpected_IsRefusedByTheReader()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await store.PutAsync([TestSlabs.Id(1)]);
         var wanted = new WantedBlock(TestSlabs.Id(1), TestSlabs.Expected with { ModelFingerprint = 99 });
         var errors = new List<SlabError>();
@@ -221,4 +221,6 @@ public sealed class BadSlabTests
         slab.CopyTo(lease is null ? default : lease.Span);
         return new Protocol.SlabFrame(id, layer, layerCount, lease) { WorkerId = workerId, Epoch = TestSlabs.Epoch, Status = status };
     }
+
+    private Task<TestStore> StartAsync(long budgetBytes = TestStore.DefaultBudgetBytes) => TestStore.StartAsync(budgetBytes, transport: transport);
 }

@@ -7,7 +7,7 @@ using KvCluster.V1;
 namespace KvCluster.KvStore.Tests;
 
 /// <summary>Writers that go away, leases, eviction, and what is left behind.</summary>
-public sealed class LifetimeTests
+public abstract class LifetimeTests(Transport transport)
 {
     private const int BlockSizeBytes = TestSlabs.LayerCount * TestSlabs.SizeBytes;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -15,7 +15,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task Put_WriterGoesAway_ReadersAreToldAbortedAndAllIsFreed()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1)], Patience);
         using var crash = new CancellationTokenSource();
         await using BlockWriter writer = store.Writer(cancellationToken: crash.Token);
@@ -38,7 +38,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task Put_OneOfTwoWritersGoesAway_ReadersGoOnFromTheOther()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1)], Patience);
         using var crash = new CancellationTokenSource();
         await using BlockWriter first = store.Writer("prefill-0", cancellationToken: crash.Token);
@@ -67,7 +67,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task Put_WriterFallsSilentInABlock_IsEndedAfterTheTimeout()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using BlockWriter writer = store.Writer();
         TestStore.Enqueue(writer, TestSlabs.Id(1), [0]);
         await store.EventuallyAsync(stat => stat.PutSlabs == 1);
@@ -89,7 +89,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task Put_OverTheBudget_EvictsTheLongestUnused()
     {
-        await using TestStore store = await TestStore.StartAsync(budgetBytes: 3 * BlockSizeBytes);
+        await using TestStore store = await StartAsync(budgetBytes: 3 * BlockSizeBytes);
         await store.PutAsync([TestSlabs.Id(1), TestSlabs.Id(2), TestSlabs.Id(3)]);
         await store.GetAllAsync([1]);
         await store.PutAsync([TestSlabs.Id(4)]);
@@ -102,7 +102,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task Put_BudgetFullOfLeasedBlocks_IsResourceExhaustedUntilTheLeaseEnds()
     {
-        await using TestStore store = await TestStore.StartAsync(budgetBytes: 2 * BlockSizeBytes);
+        await using TestStore store = await StartAsync(budgetBytes: 2 * BlockSizeBytes);
         await store.PutAsync([TestSlabs.Id(1), TestSlabs.Id(2)]);
         LookupReply lease = await LookupAsync(store, [1, 2, 3], leaseMs: 10_000);
         Assert.Equal(2, lease.HeldBlockCount);
@@ -128,7 +128,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task ReleaseLease_TwiceOrUnknown_IsNoErrorAndFreesTheBlocks()
     {
-        await using TestStore store = await TestStore.StartAsync(budgetBytes: BlockSizeBytes);
+        await using TestStore store = await StartAsync(budgetBytes: BlockSizeBytes);
         await store.PutAsync([TestSlabs.Id(1)]);
         LookupReply lease = await LookupAsync(store, [1], leaseMs: 1000);
         for (int i = 0; i < 2; i++)
@@ -149,7 +149,7 @@ public sealed class LifetimeTests
     [InlineData("renew", "lease_ms must be 1 to")]
     public async Task Call_BadField_IsInvalidArgumentWithItsName(string call, string message)
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         var id = TestSlabs.Id(1).ToByteString();
         Task task = call switch
         {
@@ -168,7 +168,7 @@ public sealed class LifetimeTests
     [Fact]
     public async Task Drop_BlockBeingPut_AbortsItsReadersAndIgnoresTheRest()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using BlockWriter writer = store.Writer();
         TestStore.Enqueue(writer, TestSlabs.Id(1), [0]);
         await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1)], Patience);
@@ -191,4 +191,6 @@ public sealed class LifetimeTests
         request.BlockIds.AddRange(blocks.Select(TestSlabs.Id).ToByteStrings());
         return await store.Client.LookupAsync(request).ResponseAsync.Soon();
     }
+
+    private Task<TestStore> StartAsync(long budgetBytes = TestStore.DefaultBudgetBytes) => TestStore.StartAsync(budgetBytes, transport: transport);
 }

@@ -3,14 +3,14 @@ using KvCluster.V1;
 
 namespace KvCluster.KvStore.Tests;
 
-public sealed class PutGetTests
+public abstract class PutGetTests(Transport transport)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [Fact]
     public async Task Get_AfterPut_GivesTheSameBytes()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         BlockWriteResult result = await store.PutAsync([TestSlabs.Id(1), TestSlabs.Id(2)]);
 
         Assert.Equal(new BlockWriteResult(6, 6L * TestSlabs.SizeBytes, 6, 6L * TestSlabs.SizeBytes, 0, 0), result);
@@ -34,7 +34,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Get_BeforePut_GetsEachSlabBeforeTheNextIsPut()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1), TestSlabs.Id(2)], Patience);
         await using BlockWriter writer = store.Writer();
         int[] order = [1, 2];
@@ -59,7 +59,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Get_InTheMiddleOfAPut_GetsTheEarlierLayersFirst()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using BlockWriter writer = store.Writer();
         TestStore.Enqueue(writer, TestSlabs.Id(1), [2, 0]);
         await store.EventuallyAsync(stat => stat.PutSlabs == 2);
@@ -79,7 +79,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Get_BlockThatNeverComes_IsMissingAfterTheWait()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1)], TimeSpan.FromSeconds(10));
         ValueTask<bool> next = arrivals.MoveNextAsync();
         await store.EventuallyAsync(stat => stat.WaitingReaderCount == 1);
@@ -96,7 +96,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Get_TransientBlock_IsGoneAfterOneDelivery()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await store.PutAsync([TestSlabs.Id(1)], transient: true);
         Assert.Equal("1:0 1:1 1:2", await store.GetAllAsync([1]));
         Assert.Equal("1:Missing", await store.GetAllAsync([1]));
@@ -106,7 +106,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Get_ReaderDisconnects_ItsBlocksAreReleased()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await store.PutAsync([TestSlabs.Id(1)]);
         using var gone = new CancellationTokenSource();
         IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(2), TestSlabs.Id(3)], Patience, gone.Token);
@@ -124,7 +124,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Put_BlockThatIsHeld_IsKnownAndItsBytesDropped()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await store.PutAsync([TestSlabs.Id(1)]);
         BlockWriteResult again = await store.PutAsync([TestSlabs.Id(1)]);
         Assert.Equal((0, 3, 0), (again.SlabsStored, again.SlabsKnown, again.IncompleteBlocks));
@@ -134,7 +134,7 @@ public sealed class PutGetTests
     [Fact]
     public async Task Put_EndsWithLayersMissing_DropsTheBlockAndSaysSo()
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         await using BlockWriter writer = store.Writer();
         TestStore.Enqueue(writer, TestSlabs.Id(1), [0, 1]);
         TestStore.Enqueue(writer, TestSlabs.Id(2), [0, 1, 2]);
@@ -149,7 +149,7 @@ public sealed class PutGetTests
     {
         const int Pairs = 32;
         const int BlocksEach = 12;
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync();
         var work = new List<Task>();
         for (int pair = 0; pair < Pairs; pair++)
         {
@@ -188,4 +188,6 @@ public sealed class PutGetTests
         Assert.Equal(stat.BlockCount * TestSlabs.LayerCount, stat.PutSlabs);
         Assert.Equal(Pairs * BlocksEach * TestSlabs.LayerCount, stat.GetSlabs);
     }
+
+    private Task<TestStore> StartAsync(long budgetBytes = TestStore.DefaultBudgetBytes) => TestStore.StartAsync(budgetBytes, transport: transport);
 }

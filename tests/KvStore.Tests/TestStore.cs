@@ -2,8 +2,10 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
+using KvCluster.Protocol.Streams;
 using KvCluster.Protocol.Transfer;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
@@ -16,16 +18,20 @@ namespace KvCluster.KvStore.Tests;
 /// <summary>A real shard on a loopback port with a clock that tests move. Checks at the end that nothing is left over.</summary>
 internal sealed class TestStore : IAsyncDisposable
 {
+    public const long DefaultBudgetBytes = 64 << 20;
+
     private readonly WebApplication _app;
     private readonly GrpcChannel _channel;
+    private readonly SlabStreamInvoker? _streams;
 
-    private TestStore(WebApplication app, TestTimeProvider time)
+    private TestStore(WebApplication app, TestTimeProvider time, Transport transport)
     {
         _app = app;
         Time = time;
         Addresses = ServiceHost.Addresses(app.Services);
         _channel = GrpcChannels.Create(Addresses[0]);
-        Client = new V1.KvStore.KvStoreClient(_channel);
+        _streams = transport == Transport.SlabStreams ? new SlabStreamInvoker(_channel.CreateCallInvoker(), Addresses[0]) : null;
+        Client = new V1.KvStore.KvStoreClient(_streams ?? _channel.CreateCallInvoker());
         Reader = new BlockReader(Client);
         Tier = app.Services.GetRequiredService<MemoryTier>();
     }
@@ -38,13 +44,15 @@ internal sealed class TestStore : IAsyncDisposable
 
     public MemoryTier Tier { get; }
 
+    public SlabListener Listener => _app.Services.GetRequiredService<SlabListener>();
+
     public TestTimeProvider Time { get; }
 
     public IReadOnlyList<string> Addresses { get; }
 
     public static async Task<TestStore> StartAsync(
-        long budgetBytes = 64 << 20, string listenAddress = "http://localhost:0", string httpListenAddress = "", string dataFolder = "",
-        Action<KvStoreOptions>? configure = null, bool isRealTime = false)
+        long budgetBytes = DefaultBudgetBytes, string listenAddress = "http://localhost:0", string httpListenAddress = "", string dataFolder = "",
+        Action<KvStoreOptions>? configure = null, bool isRealTime = false, Transport transport = Transport.Grpc)
     {
         var time = new TestTimeProvider();
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], new Dictionary<string, string?>
@@ -65,7 +73,13 @@ internal sealed class TestStore : IAsyncDisposable
         WebApplication app = builder.Build();
         app.MapServiceDefaults().MapKvStore();
         await ServiceHost.StartAsync(app).Soon();
-        return new TestStore(app, time);
+        var store = new TestStore(app, time, transport);
+        for (int i = 0; store._streams is not null && i < 4; i++)
+        {
+            await store._streams.ConnectAsync().Soon();
+        }
+
+        return store;
     }
 
     public BlockWriter Writer(string workerId = "prefill-0", ulong epoch = TestSlabs.Epoch, CancellationToken cancellationToken = default) =>
@@ -149,6 +163,7 @@ internal sealed class TestStore : IAsyncDisposable
     {
         await EventuallyAsync(stat => stat is { ReadBlockCount: 0, PendingBlockCount: 0, WaitingReaderCount: 0 });
         Tier.CheckIntegrity();
+        _streams?.Dispose();
         _channel.Dispose();
         await _app.StopAsync().Soon();
         Tier.CheckIntegrity(SlabPool.Shared);

@@ -23,6 +23,9 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
     /// <summary>0 before the start, and when slab streams are off.</summary>
     public int Port => (_listener?.LocalEndPoint as IPEndPoint)?.Port ?? 0;
 
+    /// <summary>Connections that are open, in a call or between two.</summary>
+    public int ConnectionCount => _connections.Count;
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         ListenAddress address = ListenAddress.Parse(options.Value.ListenAddress);

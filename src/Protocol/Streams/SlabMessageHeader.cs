@@ -62,11 +62,10 @@ public readonly record struct SlabMessageHeader
             BlockId = BlockId.Read(source[BlockIdOffset..]),
         };
         bool isKnown = header.Kind is >= SlabMessageKind.Get and <= SlabMessageKind.Status;
-        bool hasSlab = header.Kind == SlabMessageKind.Frame && header.Status == SlabStatus.Ok;
         return isKnown
             && header.ExtraSizeBytes is >= 0 and <= MaxExtraSizeBytes
             && header.SlabSizeBytes >= 0
-            && header.SlabSizeBytes <= (hasSlab ? GrpcChannels.MaxMessageSizeBytes : 0)
+            && header.SlabSizeBytes <= (header.Kind == SlabMessageKind.Frame ? GrpcChannels.MaxMessageSizeBytes : 0)
             ? header
             : throw new InvalidDataException(
                 $"no slab stream message: kind {(int)header.Kind}, {header.ExtraSizeBytes} extra bytes, a slab of {header.SlabSizeBytes} bytes");

@@ -1,0 +1,134 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Hosting;
+using KvCluster.Protocol.Streams;
+using KvCluster.Protocol.Transfer;
+using KvCluster.ServiceDefaults.Hosting;
+
+namespace KvCluster.KvStore.Tests;
+
+/// <summary>What slab streams have of their own; that they do what gRPC does is in the tests that run over both.</summary>
+public sealed class SlabStreamTests
+{
+    [Fact]
+    public async Task Calls_OneAfterTheOther_GoOverOneConnectionAndNotOverGrpc()
+    {
+        await using TestStore store = await TestStore.StartAsync();
+        using var streams = new SlabStreamInvoker(new UnaryOnlyInvoker(store.Client), store.Addresses[0]);
+        await streams.ConnectAsync().Soon();
+        var client = new V1.KvStore.KvStoreClient(streams);
+        for (int block = 0; block < 20; block++)
+        {
+            await using var writer = new BlockWriter(client, "prefill-0", TestSlabs.Epoch);
+            TestStore.Enqueue(writer, TestSlabs.Id(block), Enumerable.Range(0, TestSlabs.LayerCount));
+            Assert.Equal(TestSlabs.LayerCount, (await writer.CompleteAsync().Soon()).SlabsStored);
+            Assert.Equal(TestSlabs.LayerCount, await GetAsync(client, block));
+        }
+
+        // One is opened ahead of those in use.
+        Assert.InRange(store.Listener.ConnectionCount, 1, 2);
+    }
+
+    [Fact]
+    public async Task Calls_SlabStreamsAreOff_GoOverGrpc()
+    {
+        await using TestStore store = await TestStore.StartAsync(configure: options => options.SlabPort = -1, transport: Transport.SlabStreams);
+        await store.PutAsync([TestSlabs.Id(1)]);
+        Assert.Equal("1:0 1:1 1:2", await store.GetAllAsync([1]));
+        Assert.Equal((0, 0), (store.Listener.Port, store.Listener.ConnectionCount));
+    }
+
+    [Fact]
+    public async Task Get_ClientGoesAwayWhileItWaits_IsClosed()
+    {
+        await using TestStore store = await TestStore.StartAsync(transport: Transport.SlabStreams);
+        using var gone = new CancellationTokenSource();
+        await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1)], TimeSpan.FromSeconds(30), gone.Token);
+        ValueTask<bool> waiting = arrivals.MoveNextAsync();
+        await store.EventuallyAsync(stat => stat.WaitingReaderCount == 1);
+
+        await gone.CancelAsync();
+
+        RpcException error = await Assert.ThrowsAsync<RpcException>(async () => await waiting.AsTask().Soon());
+        Assert.Equal(StatusCode.Cancelled, error.StatusCode);
+        await store.EventuallyAsync(stat => stat is { WaitingReaderCount: 0, ReadBlockCount: 0 });
+    }
+
+    [Fact]
+    public async Task Connections_WithHostileBytes_AreClosedAndNothingIsKept()
+    {
+        await using TestStore store = await TestStore.StartAsync(transport: Transport.SlabStreams);
+        var random = new Random(1);
+        for (int i = 0; i < 300; i++)
+        {
+            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(IPAddress.Loopback, store.Listener.Port).Soon();
+            byte[] bytes = Hostile(random, i);
+            await socket.SendAsync(bytes);
+            socket.Shutdown(SocketShutdown.Send);
+            var answer = new byte[4096];
+            try
+            {
+                while (await socket.ReceiveAsync(answer).Soon() > 0)
+                {
+                }
+            }
+            catch (SocketException)
+            {
+                // Reset: closed as well.
+            }
+        }
+
+        await store.PutAsync([TestSlabs.Id(1)]);
+        Assert.Equal("1:0 1:1 1:2", await store.GetAllAsync([1]));
+    }
+
+    [Fact]
+    public async Task Start_PortIsTaken_SaysSoInOneLine()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        await using var host = KvStoreHost.Create(new KvStoreOptions { ListenAddress = "http://127.0.0.1:0", SlabPort = port });
+        HostStartException error = await Assert.ThrowsAsync<HostStartException>(() => ServiceHost.StartAsync(host).Soon());
+        Assert.Contains($"port {port} for slab streams", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    /// <summary>Noise, or a greeting and a message with some bytes changed, or cut off.</summary>
+    private static byte[] Hostile(Random random, int number)
+    {
+        if (number % 5 == 0)
+        {
+            var noise = new byte[random.Next(1, 300)];
+            random.NextBytes(noise);
+            return noise;
+        }
+
+        using SlabLease slab = TestSlabs.Make(SlabPool.Shared, TestSlabs.Id(900), 0);
+        using var frame = new Protocol.SlabFrame(TestSlabs.Id(900), 0, TestSlabs.LayerCount, slab.Share());
+        var header = new byte[SlabMessageHeader.SizeBytes];
+        SlabMessageHeader.Of(frame).Write(header);
+        byte[] bytes = [.. "KVSLABS1"u8, .. header, .. slab.Span];
+        for (int changes = random.Next(4); changes > 0; changes--)
+        {
+            bytes[random.Next(8, 8 + SlabMessageHeader.SizeBytes)] = (byte)random.Next(256);
+        }
+
+        return bytes[..random.Next(9, bytes.Length + 1)];
+    }
+
+    private static async Task<int> GetAsync(V1.KvStore.KvStoreClient client, int block)
+    {
+        int slabCount = 0;
+        await foreach (SlabArrival arrival in new BlockReader(client).ReadAsync([new WantedBlock(TestSlabs.Id(block), TestSlabs.Expected)], TimeSpan.Zero))
+        {
+            arrival.Slab?.Dispose();
+            slabCount += arrival.IsUsable ? 1 : 0;
+        }
+
+        return slabCount;
+    }
+}
