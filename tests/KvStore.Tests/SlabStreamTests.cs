@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Hosting;
 using KvCluster.Protocol.Streams;
 using KvCluster.Protocol.Transfer;
 using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.V1;
 
 namespace KvCluster.KvStore.Tests;
 
@@ -95,6 +97,30 @@ public sealed class SlabStreamTests
         HostStartException error = await Assert.ThrowsAsync<HostStartException>(() => ServiceHost.StartAsync(host).Soon());
         Assert.Contains($"port {port} for slab streams", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void Message_OfAnyFrame_CarriesEveryFieldOfIt()
+    {
+        // Every field differs from its default, so that one that a message forgets shows.
+        using SlabLease slab = TestSlabs.Make(SlabPool.Shared, TestSlabs.Id(3), 1);
+        using var frame = new Protocol.SlabFrame(TestSlabs.Id(3), 1, 7, slab.Share())
+        {
+            Status = SlabStatus.Corrupt,
+            WorkerId = "prefill-é",
+            Epoch = ulong.MaxValue - 1,
+            Transient = true,
+            Copied = true,
+        };
+        var header = new byte[SlabMessageHeader.SizeBytes];
+        (SlabMessageHeader.Of(frame) with { ExtraSizeBytes = 10 }).Write(header);
+        using Protocol.SlabFrame copy = new SlabMessage(SlabMessageHeader.Read(header), "prefill-é"u8.ToArray(), slab.Share()).ToFrame();
+        foreach (PropertyInfo property in typeof(Protocol.SlabFrame).GetProperties().Where(property => !property.PropertyType.IsByRefLike))
+        {
+            object? value = property.GetValue(frame);
+            Assert.True(value is string { Length: > 0 } || (value!.GetType().IsValueType && !value.Equals(Activator.CreateInstance(value.GetType()))), $"give {property.Name} a value");
+            Assert.Equal(value, property.GetValue(copy));
+        }
     }
 
     /// <summary>Noise, or a greeting and a message with some bytes changed, or cut off.</summary>

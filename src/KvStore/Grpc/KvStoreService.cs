@@ -6,6 +6,7 @@ using KvCluster.KvStore.Hosting;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol;
 using KvCluster.V1;
 using Microsoft.Extensions.Options;
 

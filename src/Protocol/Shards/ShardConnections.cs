@@ -6,14 +6,13 @@ namespace KvCluster.Protocol.Shards;
 
 /// <summary>Connections to KvStore shards by address, made when first needed and kept. Thread-safe.</summary>
 /// <param name="workerId">Who writes through them.</param>
-/// <param name="create">Makes a channel; null: <see cref="GrpcChannels.Create"/>.</param>
+/// <param name="create">Makes a channel that all calls go over; null: <see cref="GrpcChannels.Create"/>, with slab streams beside it.</param>
 public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>? create = null) : IDisposable
 {
-    private readonly ConcurrentDictionary<string, Lazy<GrpcChannel>> _channels = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<ShardConnection>> _connections = new(StringComparer.Ordinal);
 
-    public V1.KvStore.KvStoreClient ClientOf(string address) => new(_channels
-        .GetOrAdd(address, key => new Lazy<GrpcChannel>(() => create is null ? GrpcChannels.Create(key) : create(key)))
-        .Value);
+    public V1.KvStore.KvStoreClient ClientOf(string address) =>
+        _connections.GetOrAdd(address, key => new Lazy<ShardConnection>(() => Connect(key))).Value.Client;
 
     public BlockReader ReaderOf(string address) => new(ClientOf(address));
 
@@ -26,9 +25,12 @@ public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>?
 
     public void Dispose()
     {
-        foreach (Lazy<GrpcChannel> channel in _channels.Values)
+        foreach (Lazy<ShardConnection> connection in _connections.Values)
         {
-            channel.Value.Dispose();
+            connection.Value.Dispose();
         }
     }
+
+    private ShardConnection Connect(string address) =>
+        create is null ? new ShardConnection(GrpcChannels.Create(address), address) : new ShardConnection(create(address), null);
 }

@@ -15,5 +15,6 @@ public readonly record struct SlabMessage(SlabMessageHeader Header, byte[] Extra
         WorkerId = Encoding.UTF8.GetString(Extra),
         Epoch = Header.Epoch,
         Transient = Header.Transient,
+        Copied = Header.Copied,
     };
 }

@@ -20,6 +20,8 @@ public readonly record struct SlabMessageHeader
 
     public bool Transient { get; init; }
 
+    public bool Copied { get; init; }
+
     public int ExtraSizeBytes { get; init; }
 
     public int SlabSizeBytes { get; init; }
@@ -38,6 +40,7 @@ public readonly record struct SlabMessageHeader
         destination[0] = (byte)Kind;
         destination[1] = (byte)Status;
         destination[2] = Transient ? (byte)1 : (byte)0;
+        destination[3] = Copied ? (byte)1 : (byte)0;
         BinaryPrimitives.WriteInt32LittleEndian(destination[4..], ExtraSizeBytes);
         BinaryPrimitives.WriteInt32LittleEndian(destination[8..], SlabSizeBytes);
         BinaryPrimitives.WriteInt32LittleEndian(destination[12..], Layer);
@@ -54,6 +57,7 @@ public readonly record struct SlabMessageHeader
             Kind = (SlabMessageKind)source[0],
             Status = (SlabStatus)source[1],
             Transient = source[2] != 0,
+            Copied = source[3] != 0,
             ExtraSizeBytes = BinaryPrimitives.ReadInt32LittleEndian(source[4..]),
             SlabSizeBytes = BinaryPrimitives.ReadInt32LittleEndian(source[8..]),
             Layer = BinaryPrimitives.ReadInt32LittleEndian(source[12..]),
@@ -77,6 +81,7 @@ public readonly record struct SlabMessageHeader
         Kind = SlabMessageKind.Frame,
         Status = frame.Status,
         Transient = frame.Transient,
+        Copied = frame.Copied,
         SlabSizeBytes = frame.SlabBytes.Length,
         Layer = frame.Layer,
         LayerCount = frame.LayerCount,

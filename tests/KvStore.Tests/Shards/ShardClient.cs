@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.Protocol;
 using KvCluster.Protocol.Shards;
 using KvCluster.Protocol.Transfer;
 
@@ -7,11 +8,16 @@ namespace KvCluster.KvStore.Tests.Shards;
 /// <summary>A worker's side of the shards. Every slab it gets is compared with its source.</summary>
 internal sealed class ShardClient : IAsyncDisposable
 {
-    private readonly ShardConnections _connections = new("worker-0");
+    private readonly ShardConnections _connections;
     private readonly ReadRepair _repair;
 
-    public ShardClient(ShardView view, ShardReadOptions? options = null, TimeProvider? time = null)
+    /// <param name="view">Where blocks are.</param>
+    /// <param name="options">When to hedge.</param>
+    /// <param name="time">Of hedges.</param>
+    /// <param name="isOverGrpc">Slab streams find their own way around a faulty link.</param>
+    public ShardClient(ShardView view, ShardReadOptions? options = null, TimeProvider? time = null, bool isOverGrpc = false)
     {
+        _connections = new ShardConnections("worker-0", isOverGrpc ? GrpcChannels.Create : null);
         View = view;
         _repair = new ReadRepair(_connections, () => TestSlabs.Epoch, 64 << 20, Counters);
         Reader = new ShardedReader(_connections, options ?? new ShardReadOptions(), time ?? TimeProvider.System, Counters, _repair);

@@ -134,7 +134,8 @@ public sealed class ShardedReadTests
         await using var link = new FaultyLink(cluster.Addresses[0]);
         await using var client = new ShardClient(
             new ShardView([link.Address, cluster.Addresses[1]], 2),
-            new ShardReadOptions { HedgeShare = hasBudget ? 1 : 0, HedgeMinDelay = TimeSpan.FromMilliseconds(20) });
+            new ShardReadOptions { HedgeShare = hasBudget ? 1 : 0, HedgeMinDelay = TimeSpan.FromMilliseconds(20) },
+            isOverGrpc: true);
         await client.PutAsync(Ids);
         Assert.Equal(Ids, await client.ReadAsync(Ids));
         link.Hold();
@@ -160,7 +161,8 @@ public sealed class ShardedReadTests
         await using var link = new FaultyLink(cluster.Addresses[0]);
         await using var client = new ShardClient(
             new ShardView([link.Address, cluster.Addresses[1]], 2),
-            new ShardReadOptions { HedgeShare = 0, StallTimeout = TimeSpan.FromMilliseconds(300) });
+            new ShardReadOptions { HedgeShare = 0, StallTimeout = TimeSpan.FromMilliseconds(300) },
+            isOverGrpc: true);
         await client.PutAsync(Ids);
         link.Hold();
         Assert.Equal(Ids, await client.ReadAsync(Ids));
@@ -189,7 +191,7 @@ public sealed class ShardedReadTests
     {
         await using var cluster = await TestShards.StartAsync(2);
         await using var link = new FaultyLink(cluster.Addresses[0]);
-        await using var client = new ShardClient(new ShardView([link.Address, cluster.Addresses[1]], 2));
+        await using var client = new ShardClient(new ShardView([link.Address, cluster.Addresses[1]], 2), isOverGrpc: true);
         link.Hold();
         ShardedWriteResult result = await client.PutAsync(Ids);
         Assert.Equal(1, result.LostHomeCount);
