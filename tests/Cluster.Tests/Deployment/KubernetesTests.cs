@@ -1,4 +1,6 @@
+using System.Globalization;
 using KvCluster.Cluster.Tests.EndToEnd;
+using KvCluster.KvStore.Hosting;
 using YamlDotNet.RepresentationModel;
 
 namespace KvCluster.Cluster.Tests.Deployment;
@@ -66,7 +68,9 @@ public sealed class KubernetesTests
                 Assert.Equal(new Uri((string)host.Options.GetProperty(name)!.GetValue(defaults)!).Port, new Uri(value).Port);
             }
 
-            string[] listened = [.. listening.Select(setting => new Uri(setting.Value).Port.ToString())];
+            string[] slabPorts = [.. host.Settings(settings).Where(setting => setting.Name == nameof(KvStoreOptions.SlabPort)).Select(setting => setting.Value)];
+            Assert.All(slabPorts, port => Assert.Equal(new KvStoreOptions().EffectiveSlabPort.ToString(CultureInfo.InvariantCulture), port));
+            string[] listened = [.. listening.Select(setting => new Uri(setting.Value).Port.ToString()), .. slabPorts];
             string[] declared = [.. host.Container.Items("ports").Where(port => !port.Text("name").StartsWith("silo", StringComparison.Ordinal)).Select(port => port.Text("containerPort"))];
             Assert.Equal(listened.Order(), declared.Order());
             foreach (YamlNode service in objects.Where(item => item.Text("kind") == "Service" && item.At("spec", "selector", "app.kubernetes.io/name") is YamlScalarNode name && name.Value == host.Workload))
