@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Google.Protobuf;
 using KvCluster.CommandLine.Terminal;
 using KvCluster.KvStore.Disk.Inspection;
 
@@ -7,12 +8,19 @@ namespace KvCluster.CommandLine.Store;
 /// <summary><c>kvcluster store</c>.</summary>
 internal static class StoreCommand
 {
+    /// <summary>Holds the keys of sealed blocks, as for a KvStore.</summary>
+    public const string KeysVariable = "KVCLUSTER_EncryptionKeys";
+
     private const string About = """
-        Looks into the data folder of a KvStore that is not running, and changes nothing; or replays a trace of requests without one.
+        Looks into the data folder of a KvStore that is not running, or into a shard that is, and changes nothing; replays a trace of requests
+        without either; or makes a shard write what its memory holds. Sealed blocks are read with the keys in KVCLUSTER_EncryptionKeys.
 
         Examples:
           kvcluster store stat /var/lib/kvcluster      segments, blocks and bytes
           kvcluster store verify /var/lib/kvcluster    reads every block; exit code 1 when something is damaged
+          kvcluster store stat http://127.0.0.1:8083   the counters of a running shard
+          kvcluster store get /var/lib/kvcluster 5d1f0c6ab7e2f8430a9c1d2e3f405162 --save slabs/
+          kvcluster store drain http://127.0.0.1:8083  before a shard goes: memory to disk and Redis
           kvcluster store replay --generate mix        how much a memory budget, an eviction policy and a codec find again
         """;
 
@@ -20,15 +28,29 @@ internal static class StoreCommand
     {
         Verb("stat", "Segments, blocks and bytes", verifies: false),
         Verb("verify", "Reads and verifies every block", verifies: true),
+        GetCommand.Create(),
+        DrainCommand.Create(),
         ReplayCommand.Create(),
     };
 
     private static Command Verb(string name, string about, bool verifies)
     {
-        Argument<string> folder = new("DIR") { Description = "The data folder" };
-        var command = new Command(name, about) { folder };
-        command.SetAction(parsed => Run(parsed.GetRequiredValue(folder), verifies));
+        Argument<string> place = new(verifies ? "DIR" : "DIR|ADDRESS") { Description = verifies ? "The data folder" : "The data folder, or a shard's gRPC address" };
+        var command = new Command(name, about) { place };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            string where = parsed.GetRequiredValue(place);
+            return verifies || !Shard.IsAddress(where) ? Task.FromResult(Run(where, verifies)) : StatAsync(where, cancellationToken);
+        });
         return command;
+    }
+
+    private static async Task<int> StatAsync(string address, CancellationToken cancellationToken)
+    {
+        using var shard = new Shard(address);
+        V1.StatReply stat = await shard.Client.StatAsync(new V1.StatRequest(), cancellationToken: cancellationToken);
+        Console.WriteLine(new JsonFormatter(JsonFormatter.Settings.Default.WithFormatDefaultValues(true).WithIndentation()).Format(stat));
+        return ExitCode.Done;
     }
 
     private static int Run(string folder, bool verifies)
@@ -37,7 +59,7 @@ internal static class StoreCommand
         int blockCount = 0;
         int problemCount = 0;
         long sizeBytes = 0;
-        foreach (SegmentReport segment in FolderInspector.Inspect(folder, verifies))
+        foreach (SegmentReport segment in FolderInspector.Inspect(folder, verifies, Environment.GetEnvironmentVariable(KeysVariable) ?? ""))
         {
             segmentCount++;
             blockCount += segment.BlockCount;

@@ -14,7 +14,7 @@ namespace KvCluster.KvStore.Grpc;
 
 /// <summary>The service of kvstore.proto over a tier.</summary>
 internal sealed class KvStoreService(
-    IBlockTier tier, KvStoreCalls calls, SlabListener listener, IOptions<KvStoreOptions> options, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
+    IBlockTier tier, KvStoreCalls calls, SlabListener listener, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreService> logger) : V1.KvStore.KvStoreBase
 {
     public override Task<PutReply> Put(IAsyncStreamReader<Protocol.SlabFrame> requestStream, ServerCallContext context) =>
         calls.PutAsync(requestStream, context.CancellationToken);
@@ -107,6 +107,11 @@ internal sealed class KvStoreService(
 
         return Task.FromResult(reply);
     }
+
+    public override Task Drain(DrainRequest request, IServerStreamWriter<DrainReply> responseStream, ServerCallContext context) =>
+        tier is TieredStore store
+            ? new DrainCall(store, time).RunAsync(responseStream, context.CancellationToken)
+            : throw new RpcException(StoreStatus.NothingBelow);
 
     private TimeSpan LeaseTime(int leaseMs)
     {

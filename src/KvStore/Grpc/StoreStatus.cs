@@ -15,6 +15,10 @@ internal static class StoreStatus
     public static readonly Status NotRegistered = new(
         StatusCode.Unavailable, "this shard has not registered with its Gateway (KvStore:GatewayAddress), so it can't tell current writers from old ones");
 
+    public static readonly Status NothingBelow = new(
+        StatusCode.FailedPrecondition,
+        "this shard keeps blocks in memory only: there is nothing to drain them to; set KvStore:DataFolder or KvStore:RedisConnection");
+
     public static Status InvalidField(string field, string problem) => new(StatusCode.InvalidArgument, $"{field} {problem}");
 
     /// <summary>DATA_LOSS for damage, INVALID_ARGUMENT for a slab of something else, FAILED_PRECONDITION for a format not known here.</summary>

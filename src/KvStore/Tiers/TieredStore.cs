@@ -162,6 +162,14 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
         return state.QueuedBlockCount;
     }
 
+    /// <summary>Blocks of memory that a tier below does not hold.</summary>
+    public async Task<int> CountMissingAsync(IColdTier tier, CancellationToken cancellationToken)
+    {
+        BlockId[] ids = Memory.BlocksForBelow();
+        await tier.LocateAsync([.. ids.Where(id => !tier.TryGetSize(id, out _))], isChain: false, cancellationToken);
+        return ids.Count(id => !tier.TryGetSize(id, out _));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _promotions.DisposeAsync();

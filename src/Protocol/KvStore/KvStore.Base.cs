@@ -26,6 +26,9 @@ public static partial class KvStore
 
         public virtual Task<EndpointsReply> Endpoints(EndpointsRequest request, ServerCallContext context) => throw Unimplemented();
 
+        public virtual Task Drain(DrainRequest request, IServerStreamWriter<DrainReply> responseStream, ServerCallContext context) =>
+            throw Unimplemented();
+
         private static RpcException Unimplemented() => new(new Status(StatusCode.Unimplemented, ""));
     }
 }

@@ -78,6 +78,13 @@ public static partial class KvStore
             EndpointsRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
             EndpointsAsync(request, new CallOptions(headers, deadline, cancellationToken));
 
+        public virtual AsyncServerStreamingCall<DrainReply> Drain(DrainRequest request, CallOptions options) =>
+            CallInvoker.AsyncServerStreamingCall(DrainMethod, null, options, request);
+
+        public virtual AsyncServerStreamingCall<DrainReply> Drain(
+            DrainRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
+            Drain(request, new CallOptions(headers, deadline, cancellationToken));
+
         protected override KvStoreClient NewInstance(ClientBaseConfiguration configuration) => new(configuration);
     }
 }

@@ -34,6 +34,9 @@ public static partial class KvStore
     private static readonly Method<EndpointsRequest, EndpointsReply> EndpointsMethod =
         Unary("Endpoints", EndpointsRequest.Parser, EndpointsReply.Parser);
 
+    private static readonly Method<DrainRequest, DrainReply> DrainMethod = new(
+        MethodType.ServerStreaming, ServiceName, "Drain", MarshallerOf(DrainRequest.Parser), MarshallerOf(DrainReply.Parser));
+
     /// <summary>What reflection says of the service.</summary>
     public static ServiceDescriptor Descriptor => KvstoreReflection.Descriptor.Services[0];
 
@@ -45,6 +48,7 @@ public static partial class KvStore
         .AddMethod(ReleaseLeaseMethod, serviceImpl.ReleaseLease)
         .AddMethod(DropMethod, serviceImpl.Drop)
         .AddMethod(StatMethod, serviceImpl.Stat)
+        .AddMethod(DrainMethod, serviceImpl.Drain)
         .AddMethod(EndpointsMethod, serviceImpl.Endpoints)
         .Build();
 
@@ -58,6 +62,7 @@ public static partial class KvStore
         serviceBinder.AddMethod(ReleaseLeaseMethod, serviceImpl is null ? null : new UnaryServerMethod<ReleaseLeaseRequest, ReleaseLeaseReply>(serviceImpl.ReleaseLease));
         serviceBinder.AddMethod(DropMethod, serviceImpl is null ? null : new UnaryServerMethod<DropRequest, DropReply>(serviceImpl.Drop));
         serviceBinder.AddMethod(StatMethod, serviceImpl is null ? null : new UnaryServerMethod<StatRequest, StatReply>(serviceImpl.Stat));
+        serviceBinder.AddMethod(DrainMethod, serviceImpl is null ? null : new ServerStreamingServerMethod<DrainRequest, DrainReply>(serviceImpl.Drain));
         serviceBinder.AddMethod(EndpointsMethod, serviceImpl is null ? null : new UnaryServerMethod<EndpointsRequest, EndpointsReply>(serviceImpl.Endpoints));
     }
 

@@ -39,6 +39,45 @@ public sealed class FolderInspectorTests
     }
 
     [Fact]
+    public async Task Find_SealedBlock_IsReadWithItsKeyAndNamedWithout()
+    {
+        using var folder = new TestFolder();
+        DiskTier tier = DiskTier.Open(
+            DataFolder.Acquire(folder.Path),
+            new DiskTierOptions { BudgetBytes = TestDisk.BudgetBytes, SegmentSizeBytes = TestDisk.SegmentBytes },
+            TimeProvider.System,
+            Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance,
+            _pool,
+            Isolation.TestKeys.Cipher("a"));
+        await TestDisk.WriteAsync(tier, _pool, Enumerable.Range(0, 30));
+        tier.Drop(TestSlabs.Id(3));
+        await TestDisk.CloseAsync(tier, _pool);
+
+        FoundBlock found = FolderInspector.Find(folder.Path, TestSlabs.Id(20), Isolation.TestKeys.Setting("b", "a"))!;
+        Assert.Null(found.Problem);
+        Assert.Equal(TestSlabs.LayerCount, found.Slabs.Count);
+        Assert.All(Enumerable.Range(0, TestSlabs.LayerCount), layer => Assert.Equal(TestSlabs.Bytes(TestSlabs.Id(20), layer), found.Slabs[layer].ToArray()));
+        Assert.Null(FolderInspector.Find(folder.Path, TestSlabs.Id(3)));
+        Assert.Null(FolderInspector.Find(folder.Path, TestSlabs.Id(77)));
+        FoundBlock foreign = FolderInspector.Find(folder.Path, TestSlabs.Id(20))!;
+        Assert.Contains("is not among the encryption keys", foreign.Problem, StringComparison.Ordinal);
+        Assert.Empty(foreign.Slabs);
+
+        // Both ways of verifying find the same damage.
+        byte[] bytes = await File.ReadAllBytesAsync(folder.Segment(0));
+        bytes[64 + 500] ^= 1;
+        await File.WriteAllBytesAsync(folder.Segment(0), bytes);
+        foreach (string keys in new[] { "", Isolation.TestKeys.Setting("a") })
+        {
+            Assert.Single(FolderInspector.Inspect(folder.Path, verifies: true, keys).SelectMany(segment => segment.Problems));
+        }
+
+        Assert.Equal("it is damaged", FolderInspector.Find(folder.Path, TestSlabs.Id(0))!.Problem);
+        Assert.Throws<HostStartException>(() => FolderInspector.Find(folder.Path, TestSlabs.Id(0), "a=wrong"));
+        Assert.Equal(0, SlabPool.Shared.RentedCount);
+    }
+
+    [Fact]
     public void Inspect_NoFolder_Says() =>
         Assert.Contains("there is no folder", Assert.Throws<HostStartException>(() => FolderInspector.Inspect("/no/such/folder", verifies: false).ToList()).Message, StringComparison.Ordinal);
 }
