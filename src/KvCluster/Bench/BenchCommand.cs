@@ -1,4 +1,5 @@
 using System.CommandLine;
+using KvCluster.CommandLine.Bench.Handover;
 
 namespace KvCluster.CommandLine.Bench;
 
@@ -10,5 +11,6 @@ internal static class BenchCommand
         EngineBenchCommand.Create(),
         LoadBenchCommand.Create(),
         StoreBenchCommand.Create(),
+        HandoverBenchCommand.Create(),
     };
 }

@@ -33,4 +33,10 @@ internal sealed record ClusterOptions
 
     /// <summary>Byte budget of the KvStore's disk tier. Null: the store's default.</summary>
     public long? DiskBudgetBytes { get; init; }
+
+    /// <summary>Where the KvStore serves slab streams. Null: the store's default.</summary>
+    public int? StoreSlabPort { get; init; }
+
+    /// <summary>Where it says that it does, when something lies between. Null: the same.</summary>
+    public int? StoreAdvertisedSlabPort { get; init; }
 }

@@ -76,6 +76,8 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             GatewayAddress = GrpcAddress,
             WorkerId = "kvstore-0",
             DataFolder = options.DataFolder,
+            SlabPort = options.StoreSlabPort,
+            AdvertisedSlabPort = options.StoreAdvertisedSlabPort ?? 0,
         };
         store.DiskBudgetBytes = options.DiskBudgetBytes ?? store.DiskBudgetBytes;
         store.MemoryBudgetBytes = options.StoreBudgetBytes ?? store.MemoryBudgetBytes;

@@ -21,6 +21,9 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// </summary>
     public int? SlabPort { get; set; }
 
+    /// <summary>Port at which clients reach slab streams where something lies between. Default 0: where they are served.</summary>
+    public int AdvertisedSlabPort { get; set; }
+
     /// <summary>Where <c>/metrics</c>, <c>/healthz</c> and <c>/readyz</c> are served over HTTP/1.1. Default empty: not at all.</summary>
     public string HttpListenAddress { get; set; } = "";
 
@@ -104,6 +107,11 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (SlabPort is < -1 or > ushort.MaxValue)
         {
             yield return $"{nameof(SlabPort)} must be -1 (none), 0 (any free one) or a port, not {SlabPort}";
+        }
+
+        if (AdvertisedSlabPort is < 0 or > ushort.MaxValue)
+        {
+            yield return $"{nameof(AdvertisedSlabPort)} must be 0 (the same) or a port, not {AdvertisedSlabPort}";
         }
 
         if (MemoryBudgetBytes < 0)

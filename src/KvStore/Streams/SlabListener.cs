@@ -23,6 +23,9 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
     /// <summary>0 before the start, and when slab streams are off.</summary>
     public int Port => (_listener?.LocalEndPoint as IPEndPoint)?.Port ?? 0;
 
+    /// <summary>What clients are told; 0: no slab streams.</summary>
+    public int AdvertisedPort => Port > 0 && options.Value.AdvertisedSlabPort > 0 ? options.Value.AdvertisedSlabPort : Port;
+
     /// <summary>Connections that are open, in a call or between two.</summary>
     public int ConnectionCount => _connections.Count;
 

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using KvCluster.CommandLine.Terminal;
+using Spectre.Console;
+
+namespace KvCluster.CommandLine.Bench.Handover;
+
+/// <summary><c>kvcluster bench handover</c>.</summary>
+internal static class HandoverBenchCommand
+{
+    private const string About = """
+        Measures the hand-over from prefill to decode through the whole cluster, with a link of given speed between workers and store: from the first token, when
+        prefill has ended, to the first one decoded. Then the time to first token of a prompt whose beginning is cached, beside that of a new one.
+
+        Examples:
+          kvcluster bench handover
+          kvcluster bench handover --gbps 10 --tokens 2048 --kv zipcache
+        """;
+
+    public static Command Create()
+    {
+        Option<double> gbps = new("--gbps") { HelpName = "N", Description = "Speed of the link, gigabits a second each way", DefaultValueFactory = _ => 1 };
+        Option<int> tokens = new("--tokens") { HelpName = "N", Description = "Tokens of a prompt", DefaultValueFactory = _ => 4096 };
+        Option<int> rounds = new("--rounds") { HelpName = "N", Description = "Prompts of each measurement, of which the median counts", DefaultValueFactory = _ => 5 };
+        Option<string> kv = KvOption.Create();
+        Option<string?> model = ModelOption.Create();
+        gbps.Validators.Add(result => AddIf(result.GetValueOrDefault<double>() <= 0, "--gbps: must be over 0", result.AddError));
+        tokens.Validators.Add(result => AddIf(result.GetValueOrDefault<int>() < 256, "--tokens: must be at least 256", result.AddError));
+        rounds.Validators.Add(result => AddIf(result.GetValueOrDefault<int>() < 1, "--rounds: must be at least 1", result.AddError));
+        var command = new Command("handover", About) { gbps, tokens, rounds, kv, model };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var options = new HandoverBenchOptions
+            {
+                ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),
+                KvSpec = KvOption.Canonical(parsed.GetRequiredValue(kv)),
+                BitsPerSecond = 1e9 * parsed.GetRequiredValue(gbps),
+                PromptTokenCount = parsed.GetRequiredValue(tokens),
+                RoundCount = parsed.GetRequiredValue(rounds),
+            };
+            var benchmark = new HandoverBenchmark(options, new StandardErrorProgress());
+            HandoverTiming whole = await benchmark.MeasureAsync("raw", wholeAfterPrefill: true, cancellationToken);
+            HandoverTiming layers = await benchmark.MeasureAsync("raw", wholeAfterPrefill: false, cancellationToken);
+            HandoverTiming encoded = await benchmark.MeasureAsync(options.KvSpec, wholeAfterPrefill: false, cancellationToken);
+            (double cold, double warm) = await benchmark.MeasureWarmAsync(cancellationToken);
+            Write(AnsiConsole.Console, options, whole, layers, encoded);
+            Console.WriteLine($"{options.KvSpec}, {options.PromptTokenCount:N0} tokens, time to first token: {cold:0} ms cold, {warm:0} ms warm, {cold / warm:0.0} times");
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Write(IAnsiConsole console, HandoverBenchOptions options, HandoverTiming whole, HandoverTiming layers, HandoverTiming encoded)
+    {
+        Console.WriteLine($"prompts of {options.PromptTokenCount:N0} tokens, {options.BitsPerSecond / 1e9:0.##} Gb/s each way, medians of {options.RoundCount}");
+        var table = new Table { Border = TableBorder.Markdown };
+        table.AddColumns("hand-over", "MB over the link", "prefill, ms", "from then to the first decoded token, ms", "ratio");
+        Row("raw, whole cache after prefill", whole);
+        Row("raw, layer by layer", layers);
+        Row($"{options.KvSpec}, layer by layer", encoded);
+        console.Write(table);
+
+        void Row(string name, HandoverTiming timing) => table.AddRow(
+            Markup.Escape(name), (timing.LinkBytes / 1e6).ToString("0.0"), timing.FirstTokenMs.ToString("0"), timing.HandoverMs.ToString("0.0"),
+            (whole.HandoverMs / timing.HandoverMs).ToString("0.0"));
+    }
+
+    private static void AddIf(bool isWrong, string error, Action<string> add)
+    {
+        if (isWrong)
+        {
+            add(error);
+        }
+    }
+}

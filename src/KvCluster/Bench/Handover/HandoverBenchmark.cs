@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using KvCluster.CommandLine.Serve;
+
+namespace KvCluster.CommandLine.Bench.Handover;
+
+/// <summary>
+/// How long a prompt's KV takes from prefill to decode over a link of given speed, through the whole cluster: layer by layer as the cluster does it, and the
+/// whole cache after prefill as others do.
+/// </summary>
+internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<string> progress)
+{
+    private const int QuestionTokenCount = 16;
+    private readonly Random _random = new(1);
+
+    /// <param name="kvSpec">The codec.</param>
+    /// <param name="wholeAfterPrefill">Nothing passes the link before the prompt is done.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<HandoverTiming> MeasureAsync(string kvSpec, bool wholeAfterPrefill, CancellationToken cancellationToken)
+    {
+        int slabPort = FreePort();
+        await using var link = new ShapedLink(slabPort, options.BitsPerSecond, TimeProvider.System);
+        await using EmbeddedCluster cluster = await StartAsync(kvSpec, slabPort, link.Port, cancellationToken);
+        await using Connection connection = await Connection.OpenAsync(cluster.GrpcAddress, Cluster(kvSpec), cancellationToken);
+
+        // Compiles, and opens the connections through the link.
+        for (int i = 0; i < 3; i++)
+        {
+            await AskAsync(connection, Prompt(options.PromptTokenCount / 4), null, null, cancellationToken);
+        }
+
+        var timings = new List<HandoverTiming>();
+        for (int round = 1; round <= options.RoundCount; round++)
+        {
+            progress.Report($"{kvSpec}, {(wholeAfterPrefill ? "whole cache after prefill" : "layer by layer")}, {round} of {options.RoundCount}");
+            timings.Add(await AskAsync(connection, Prompt(options.PromptTokenCount), link, wholeAfterPrefill ? link : null, cancellationToken));
+        }
+
+        return Median(timings);
+    }
+
+    /// <summary>Time to first token of a prompt that nobody knows, and of one whose beginning is cached, without any link between.</summary>
+    public async Task<(double ColdMs, double WarmMs)> MeasureWarmAsync(CancellationToken cancellationToken)
+    {
+        await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(Cluster(options.KvSpec), cancellationToken);
+        await using Connection connection = await Connection.OpenAsync(cluster.GrpcAddress, Cluster(options.KvSpec), cancellationToken);
+        var cold = new List<HandoverTiming>();
+        var warm = new List<HandoverTiming>();
+        for (int round = 0; round <= options.RoundCount; round++)
+        {
+            progress.Report($"{options.KvSpec}, warm prefix, {round} of {options.RoundCount}");
+            int[] prefix = Prompt(options.PromptTokenCount);
+            HandoverTiming first = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], null, null, cancellationToken);
+            HandoverTiming second = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], null, null, cancellationToken);
+            if (round > 0)
+            {
+                cold.Add(first);
+                warm.Add(second);
+            }
+        }
+
+        return (Median(cold).FirstTokenMs, Median(warm).FirstTokenMs);
+    }
+
+    private static async Task<HandoverTiming> AskAsync(Connection connection, int[] prompt, ShapedLink? link, ShapedLink? held, CancellationToken cancellationToken)
+    {
+        long before = link?.ByteCount ?? 0;
+        var request = new V1.GenerateRequest
+        {
+            TokenIds = new V1.TokenIds(),
+            Sampling = new V1.Sampling { Temperature = 0, MaxTokens = 3, IgnoreEos = true },
+        };
+        request.TokenIds.Ids.AddRange(prompt);
+        held?.Hold();
+        try
+        {
+            var at = new List<TimeSpan>();
+            var clock = Stopwatch.StartNew();
+            using AsyncServerStreamingCall<V1.GenerateReply> call = connection.Inference.Generate(request, cancellationToken: cancellationToken);
+            await foreach (V1.GenerateReply reply in call.ResponseStream.ReadAllAsync(cancellationToken))
+            {
+                if (reply.TokenIds.Count > 0)
+                {
+                    at.Add(clock.Elapsed);
+                    held?.Release();
+                }
+            }
+
+            return new HandoverTiming(at[0].TotalMilliseconds, (at[1] - at[0]).TotalMilliseconds, (link?.ByteCount ?? 0) - before);
+        }
+        finally
+        {
+            held?.Release();
+        }
+    }
+
+    private Task<EmbeddedCluster> StartAsync(string kvSpec, int slabPort, int linkPort, CancellationToken cancellationToken) =>
+        EmbeddedCluster.StartAsync(Cluster(kvSpec) with { StoreSlabPort = slabPort, StoreAdvertisedSlabPort = linkPort }, cancellationToken);
+
+    private ClusterOptions Cluster(string kvSpec) => new() { ModelFolder = options.ModelFolder, KvSpec = kvSpec };
+
+    /// <summary>Any spread of ids does; no two prompts begin alike.</summary>
+    private int[] Prompt(int tokenCount) => [.. Enumerable.Range(0, tokenCount).Select(_ => _random.Next(256, 4096))];
+
+    private static HandoverTiming Median(List<HandoverTiming> timings) => new(
+        Middle(timings.Select(timing => timing.FirstTokenMs)),
+        Middle(timings.Select(timing => timing.HandoverMs)),
+        (long)Middle(timings.Select(timing => (double)timing.LinkBytes)));
+
+    private static double Middle(IEnumerable<double> values)
+    {
+        double[] ordered = [.. values.Order()];
+        return ordered[ordered.Length / 2];
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

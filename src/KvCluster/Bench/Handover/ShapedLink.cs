@@ -1,0 +1,148 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+
+namespace KvCluster.CommandLine.Bench.Handover;
+
+/// <summary>
+/// A full-duplex link of fixed speed in front of a TCP port: all connections through it share one token bucket a direction. What comes from
+/// clients can be held back without slowing them down.
+/// </summary>
+internal sealed class ShapedLink : IAsyncDisposable
+{
+    private const int PieceSizeBytes = 64 << 10;
+
+    /// <summary>What is lost while a timer is late is caught up with.</summary>
+    private const double LatestTimerSeconds = 0.005;
+
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentBag<Socket> _sockets = [];
+    private readonly SemaphoreSlim _upTurn = new(1);
+    private readonly SemaphoreSlim _downTurn = new(1);
+    private readonly TokenBucket _up;
+    private readonly TokenBucket _down;
+    private readonly int _targetPort;
+    private readonly Task _accepting;
+    private TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _byteCount;
+
+    /// <param name="targetPort">Port on this machine to which it leads.</param>
+    /// <param name="bitsPerSecond">Speed of each direction.</param>
+    /// <param name="time">Measures and waits.</param>
+    public ShapedLink(int targetPort, double bitsPerSecond, TimeProvider time)
+    {
+        _targetPort = targetPort;
+        int burstSizeBytes = Math.Max(PieceSizeBytes, (int)(bitsPerSecond / 8 * LatestTimerSeconds));
+        _up = new TokenBucket(bitsPerSecond / 8, burstSizeBytes, time);
+        _down = new TokenBucket(bitsPerSecond / 8, burstSizeBytes, time);
+        _gate.SetResult();
+        _listener.Start();
+        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        _accepting = AcceptAsync();
+    }
+
+    public int Port { get; }
+
+    /// <summary>Bytes that passed, both ways.</summary>
+    public long ByteCount => Interlocked.Read(ref _byteCount);
+
+    /// <summary>What clients send is taken and kept from now on.</summary>
+    public void Hold() => _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>What was kept goes on its way.</summary>
+    public void Release() => _gate.TrySetResult();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Stop();
+        Release();
+        foreach (Socket socket in _sockets)
+        {
+            socket.Dispose();
+        }
+
+        await _accepting;
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                Socket client = await _listener.AcceptSocketAsync(_stop.Token);
+                var target = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                client.NoDelay = true;
+                _sockets.Add(client);
+                _sockets.Add(target);
+                await target.ConnectAsync(IPAddress.Loopback, _targetPort, _stop.Token);
+                _ = CarryAsync(client, target, _up, _upTurn, mayHold: true);
+                _ = CarryAsync(target, client, _down, _downTurn, mayHold: false);
+            }
+        }
+        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            return;
+        }
+    }
+
+    private async Task CarryAsync(Socket from, Socket to, TokenBucket bucket, SemaphoreSlim turn, bool mayHold)
+    {
+        var pieces = Channel.CreateUnbounded<byte[]>();
+        Task sending = SendAsync(pieces.Reader, to, bucket, turn, mayHold);
+        try
+        {
+            var buffer = new byte[PieceSizeBytes];
+            while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var length)
+            {
+                await pieces.Writer.WriteAsync(buffer[..length]);
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The end of this connection.
+        }
+
+        pieces.Writer.Complete();
+        await sending;
+        from.Dispose();
+        to.Dispose();
+    }
+
+    private async Task SendAsync(ChannelReader<byte[]> pieces, Socket to, TokenBucket bucket, SemaphoreSlim turn, bool mayHold)
+    {
+        try
+        {
+            await foreach (byte[] piece in pieces.ReadAllAsync(_stop.Token))
+            {
+                if (mayHold)
+                {
+                    await _gate.Task;
+                }
+
+                await turn.WaitAsync(_stop.Token);
+                try
+                {
+                    await bucket.TakeAsync(piece.Length, _stop.Token);
+                }
+                finally
+                {
+                    turn.Release();
+                }
+
+                Interlocked.Add(ref _byteCount, piece.Length);
+                for (int sent = 0; sent < piece.Length;)
+                {
+                    sent += await to.SendAsync(piece.AsMemory(sent), _stop.Token);
+                }
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // The end of this connection.
+        }
+    }
+}
