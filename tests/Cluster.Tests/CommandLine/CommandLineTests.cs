@@ -16,6 +16,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("calibrate")]
     [InlineData("inspect")]
     [InlineData("bench load")]
+    [InlineData("bench handover")]
     public async Task Help_EveryVerb_HasExamples(string verb)
     {
         (int exitCode, string output, _) = await KvClusterProcess.RunAsync([.. verb.Split(' '), "--help"]);
