@@ -1,0 +1,331 @@
+// Decode attention on encoded Blocks: for each Sequence one query a head, all its tokens, softmax, the weighted sum of V.
+//
+//   query   [sequences][kvHeads * group][HEAD_SIZE]; query head h reads KV head h / group; RoPE is applied
+//   blocks  payloads of one layer as slabs carry them (docs/slab-format.md, layout `rows`), plus open layers; see work.cuh
+//   result  partials and states; `combine` of combine_attention.cu makes the output of them
+//
+// Compile with HEAD_SIZE (64, 128) and BITS: 16 `raw`; 8, 4, 2 tokenwise codes of `int8`, `int4`, `int2` with channel scales; 3 or 2
+// with SALIENT (16, 32, 48) and HIGH 4: `zipcache`.
+// A warp reads one KV head of one chunk on its own: a private ring of SLOTS Blocks, filled by asynchronous copies, no barriers.
+// Nothing is multiplied per element: with x = (code * scale[t] + zero[t]) * channel[d], channel scales of K go into the query, scale and
+// zero of K into the logit, the scale of V into the weight, its zero into one sum a head, channel scales of V into the Block's result.
+// Queries and weights round to 16 bits; all sums are in 32 bits.
+#include "halves.cuh"
+
+#ifndef WARPS
+#define WARPS 4
+#endif
+#ifndef CTAS
+#define CTAS 2
+#endif
+#ifndef SLOTS
+#define SLOTS 3
+#endif
+
+#if BITS != 16
+// S = K q of a slot's 64 tokens, plus bias times the sum of the query, which comes apart.
+DEVICE void score(const Accumulator& state, const u8* slot, float (&x)[4][4], float (&querySum)[4], int g, int q)
+{
+#pragma unroll
+    for (int j = 0; j < 4; j++)
+    {
+        x[j][0] = x[j][1] = x[j][2] = x[j][3] = 0;
+    }
+
+    querySum[0] = querySum[1] = querySum[2] = querySum[3] = 0;
+    const uint2* scales = (const uint2*)(slot + SLOT_PARAMETERS) + q * KEY_STEPS;
+    const u32 ones[4] = {ONES, ONES, ONES, ONES};
+#pragma unroll
+    for (int s = 0; s < KEY_STEPS; s++)
+    {
+        uint2 scale = scales[s];
+        u32 b0 = multiply_halves(state.query[s][0], scale.x), b1 = multiply_halves(state.query[s][1], scale.y);
+        u32 a[2][8];
+        key_fragments(slot + SLOT_KEYS, s, g, q, a);
+        mma(querySum, ones, b0, b1, querySum[0], querySum[1], querySum[2], querySum[3]);
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+        {
+            u32 tile[4] = {a[0][2 * j], a[0][2 * j + 1], a[1][2 * j], a[1][2 * j + 1]};
+            mma(x[j], tile, b0, b1, x[j][0], x[j][1], x[j][2], x[j][3]);
+        }
+    }
+}
+
+// Logits of sums, weights of logits, and the weights times V's scales as fragments; zeros: of V, weighed.
+DEVICE void weigh(Accumulator& state, const u8* table, float (&x)[4][4], const float (&querySum)[4], u32 (&weights)[4][2], float (&zeros)[2], int g)
+{
+    const float4* tokens = (const float4*)(table + TABLE_TOKENS) + g;
+#pragma unroll
+    for (int slot = 0; slot < 8; slot++)
+    {
+        float2 t = *(const float2*)(tokens + slot * 8);
+#pragma unroll
+        for (int i = 0; i < 2; i++)
+        {
+            float& logit = x[slot >> 1][2 * (slot & 1) + i];
+            logit = fmaf(logit, t.x, t.y * querySum[i]);
+        }
+    }
+
+    state.weigh(x);
+    zeros[0] = zeros[1] = 0;
+#pragma unroll
+    for (int slot = 0; slot < 8; slot++)
+    {
+        float2 t = *((const float2*)(tokens + slot * 8) + 1);
+        float first = x[slot >> 1][2 * (slot & 1)], second = x[slot >> 1][2 * (slot & 1) + 1];
+        zeros[0] = fmaf(first, t.y, zeros[0]);
+        zeros[1] = fmaf(second, t.y, zeros[1]);
+        weights[slot >> 1][slot & 1] = transpose_8x8(pack_halves(first * t.x, second * t.x));
+    }
+
+    zeros[0] = sum_over_rows(zeros[0]);
+    zeros[1] = sum_over_rows(zeros[1]);
+}
+
+// Adds the weighted V of a slot's 64 tokens to the output.
+DEVICE void add_values(Accumulator& state, const u8* slot, const u8* table, const u32 (&weights)[4][2], const float (&zeros)[2], int g, int q)
+{
+    const u32 ones[4] = {ONES, ONES, ONES, ONES};
+    float high[4] = {0, 0, 0, 0}, low[4] = {0, 0, 0, 0};
+#pragma unroll
+    for (int j = 0; j < 4; j++)
+    {
+        float(&total)[4] = 2 * j < HIGH_SLOTS ? high : low;
+        mma(total, ones, weights[j][0], weights[j][1], total[0], total[1], total[2], total[3]);
+    }
+
+#pragma unroll
+    for (int chunk = 0; chunk < VALUE_CHUNKS; chunk++)
+    {
+        float o[4][4];
+#pragma unroll
+        for (int t = 0; t < 4; t++)
+        {
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+            {
+                o[t][i] = fmaf(-value_bias(3, 2 * t + (i >> 1)), low[i & 1], zeros[i & 1]);
+                o[t][i] = HIGH_SLOTS ? fmaf(-value_bias(0, 2 * t + (i >> 1)), high[i & 1], o[t][i]) : o[t][i];
+            }
+        }
+
+#pragma unroll
+        for (int j = 0; j < 4; j++)
+        {
+            u32 a[2][8];
+            value_fragments(slot + SLOT_VALUES, j, chunk, g, q, a);
+#pragma unroll
+            for (int t = 0; t < 4; t++)
+            {
+                u32 tile[4] = {a[0][2 * t], a[0][2 * t + 1], a[1][2 * t], a[1][2 * t + 1]};
+                mma(o[t], tile, weights[j][0], weights[j][1], o[t][0], o[t][1], o[t][2], o[t][3]);
+            }
+        }
+
+        HalfChunk channels = load_halves<NIBBLES, false>((const u16*)(table + TABLE_VALUES), value_chunk(g, chunk));
+#pragma unroll
+        for (int slot = 0; slot < 8; slot++)
+        {
+            float channel = brain_float<NIBBLES>(channels, slot);
+            float(&to)[4] = state.output[4 * chunk + (slot >> 1)];
+            to[2 * (slot & 1)] = fmaf(channel, o[slot >> 1][2 * (slot & 1)], to[2 * (slot & 1)]);
+            to[2 * (slot & 1) + 1] = fmaf(channel, o[slot >> 1][2 * (slot & 1) + 1], to[2 * (slot & 1) + 1]);
+        }
+    }
+}
+
+// A warp's ring: Blocks on their way, K and V each a group of copies.
+struct Ring
+{
+    u8* slots;
+    u32 slotsAt;
+    int next;          // slot of the unit at hand
+    u32 queue[SLOTS];  // entries of it and those that follow
+
+    DEVICE void stage_keys(int slot, const u8* payload, const PayloadMap& map, int lane)
+    {
+        if (payload)
+        {
+            ::stage_keys(slotsAt + slot * SLOT_BYTES, payload, map, lane);
+        }
+
+        commit_copies();
+    }
+
+    DEVICE void stage_values(int slot, const u8* payload, const PayloadMap& map, int lane)
+    {
+        if (payload)
+        {
+            ::stage_values(slotsAt + slot * SLOT_BYTES, payload, map, lane);
+        }
+
+        commit_copies();
+    }
+
+    DEVICE void turn(u32 later)
+    {
+#pragma unroll
+        for (int i = 0; i < SLOTS; i++)
+        {
+            queue[i] = i + 1 < SLOTS ? queue[i + 1] : later;
+        }
+
+        next = next + 1 == SLOTS ? 0 : next + 1;
+    }
+};
+
+// The unit at hand, a sealed Block; its slot is refilled from `next` (null: not at all) as K, then V are used up.
+DEVICE void attend_sealed(Accumulator& state, Ring& ring, u8* table, const u8* next, const PayloadMap& map, int lane)
+{
+    const int g = lane / 4, q = lane % 4;
+    u8* slot = ring.slots + ring.next * SLOT_BYTES;
+    float x[4][4], querySum[4], zeros[2];
+    u32 weights[4][2];
+    wait_copies<2 * SLOTS - 1>();
+    __syncwarp();
+    make_tables(table, slot, map.greatest, state.queryScale, lane);
+    __syncwarp();
+    score(state, slot, x, querySum, g, q);
+    __syncwarp();
+    ring.stage_keys(ring.next, next, map, lane);
+    weigh(state, table, x, querySum, weights, zeros, g);
+    wait_copies<2 * SLOTS - 1>();
+    __syncwarp();
+    add_values(state, slot, table, weights, zeros, g, q);
+    __syncwarp();
+    ring.stage_values(ring.next, next, map, lane);
+}
+#endif
+
+// The entries of a warp's run, asked for in order, 32 loaded at a time.
+struct Entries
+{
+    const u32* all;
+    int end, first;
+    u32 window;
+
+    DEVICE Entries(const Work& work, int begin, int end) : all(work.entries), end(end), first(begin - 32), window(ENTRY_PADDING) {}
+
+    DEVICE u32 at(int unit)
+    {
+        if (unit >= end)
+        {
+            return ENTRY_PADDING;
+        }
+
+        if (unit >= first + 32)
+        {
+            first = unit;
+            int mine = unit + (threadIdx.x & 31);
+            window = mine < end ? __ldg(all + mine) : ENTRY_PADDING;
+        }
+
+        return __shfl_sync(FULL_WARP, window, unit - first);
+    }
+};
+
+DEVICE bool is_sealed(u32 entry) { return (entry & ENTRY_KIND) == ENTRY_SEALED; }
+
+DEVICE const u8* sealed_block(const Work& work, u32 entry)
+{
+    return is_sealed(entry) ? work.sealed + entry * work.sealedStride : nullptr;
+}
+
+DEVICE void attend_open(Accumulator& state, const Work& work, u32 entry, int sequence, int head, int g, int q)
+{
+    attend_halves(state, work.open + (entry & ~ENTRY_KIND) * work.openStride, head, __ldg(work.openTokens + sequence), g, q);
+}
+
+extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) decode_attention(const __grid_constant__ Work work)
+{
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
+    const int id = blockIdx.x * WARPS + warp;
+    const int head = id % work.kvHeads, chunk = id / work.kvHeads;
+    const int total = __ldg(work.starts + work.sequences);
+    const int length = chunk_length(work, total), begin = chunk * length, end = begin + length < total ? begin + length : total;
+    launch_dependents();
+    if (begin >= end)
+    {
+        return;
+    }
+
+    Entries entries(work, begin, end);
+#if BITS != 16
+    extern __shared__ __align__(128) u8 shared[];
+    u8* mine = shared + warp * (SLOTS * SLOT_BYTES + TABLE_BYTES);
+    u8* table = mine + SLOTS * SLOT_BYTES;
+    Ring ring;
+    ring.slots = mine;
+    ring.slotsAt = shared_address(mine);
+    ring.next = 0;
+    const PayloadMap map(work.kvHeads, head, lane);
+#pragma unroll
+    for (int i = 0; i < SLOTS; i++)
+    {
+        ring.queue[i] = entries.at(begin + i);
+        const u8* payload = sealed_block(work, ring.queue[i]);
+        ring.stage_keys(i, payload, map, lane);
+        ring.stage_values(i, payload, map, lane);
+    }
+#endif
+
+    int sequence = sequence_of(work, begin);
+    int sequenceEnd = __ldg(work.starts + sequence + 1);
+    Accumulator state;
+    wait_for_earlier();
+    for (int unit = begin;;)
+    {
+        const int stop = sequenceEnd < end ? sequenceEnd : end;
+        state.start(work, sequence, head, g, q);
+#if BITS == 16
+        for (; unit < stop; unit++)
+        {
+            const u32 entry = entries.at(unit);
+            if ((entry & ENTRY_KIND) == ENTRY_SEALED)
+            {
+                attend_halves(state, sealed_block(work, entry), head, 64, g, q);
+            }
+            else if ((entry & ENTRY_KIND) == ENTRY_OPEN)
+            {
+                attend_open(state, work, entry, sequence, head, g, q);
+            }
+        }
+#else
+        while (unit < stop)
+        {
+            for (; unit < stop && is_sealed(ring.queue[0]); unit++)
+            {
+                const u32 later = entries.at(unit + SLOTS);
+                attend_sealed(state, ring, table, sealed_block(work, later), map, lane);
+                ring.turn(later);
+            }
+
+            // The open Block and padding leave their slots unused, but keep the count of copies.
+            for (; unit < stop && !is_sealed(ring.queue[0]); unit++)
+            {
+                if ((ring.queue[0] & ENTRY_KIND) == ENTRY_OPEN)
+                {
+                    attend_open(state, work, ring.queue[0], sequence, head, g, q);
+                }
+
+                const u32 later = entries.at(unit + SLOTS);
+                ring.stage_keys(ring.next, sealed_block(work, later), map, lane);
+                ring.stage_values(ring.next, sealed_block(work, later), map, lane);
+                ring.turn(later);
+            }
+        }
+#endif
+        state.finish(work, chunk + sequence, head, g, q);
+        if (stop == end)
+        {
+            return;
+        }
+
+        while (unit == sequenceEnd)
+        {
+            sequenceEnd = __ldg(work.starts + ++sequence + 1);
+        }
+    }
+}

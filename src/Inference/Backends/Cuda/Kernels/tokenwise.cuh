@@ -1,0 +1,134 @@
+// Byte table of tokenwise payloads (docs/slab-format.md, layout `rows`): K, then V alike; of each
+//   256 bytes    64 scales, 64 zeros, 16-bit floats
+//   codes        by head: of K a row of codes a channel, of V a row of D codes a token; `zipcache`: first those of the salient tokens
+//   channels/2   steps below the head's greatest channel scale, 4 bits each
+//   kvHeads      greatest channel scales
+//   zeros up to a multiple of 16
+// A warp stages what one KV head needs of one payload in a slot of shared memory.
+#pragma once
+#include "codes.cuh"
+#include "work.cuh"
+
+// SALIENT tokens of HIGH bits come first, the others have BITS.
+#ifndef SALIENT
+#define SALIENT 0
+#define HIGH BITS
+#endif
+#define HIGH_SLOTS (SALIENT / 8)
+#define HIGH_BYTES (HEAD_SIZE * SALIENT * HIGH / 8)
+#define HEAD_CODES (HIGH_BYTES + HEAD_SIZE * (64 - SALIENT) * BITS / 8)
+
+#define SLOT_KEYS 0
+#define SLOT_VALUES HEAD_CODES
+#define SLOT_PARAMETERS (2 * HEAD_CODES)
+#define SLOT_STEPS (SLOT_PARAMETERS + 512)
+#define SLOT_GREATEST (SLOT_STEPS + HEAD_SIZE)
+#define SLOT_BYTES (SLOT_GREATEST + 32)
+
+// Offsets in a payload of what a lane copies beside codes: 16 bytes of parameters, and perhaps 16 of channel steps.
+struct PayloadMap
+{
+    u32 keys;
+    u32 values;
+    u32 parameters;
+    u32 steps;
+    bool hasSteps;
+    int greatest;
+
+    DEVICE PayloadMap(int kvHeads, int head, int lane)
+    {
+        u32 channels = kvHeads * HEAD_SIZE;
+        u32 stepsAt = 256 + kvHeads * HEAD_CODES;
+        u32 greatestAt = stepsAt + channels / 2;
+        u32 tensor = (greatestAt + kvHeads + 15) & ~15u;
+        keys = 256 + head * HEAD_CODES;
+        values = tensor + keys;
+        parameters = lane < 16 ? lane * 16 : tensor + (lane - 16) * 16;
+        const int each = HEAD_SIZE / 32;
+        hasSteps = lane < 2 * each + 2;
+        int of = lane < 2 * each ? lane / each : lane - 2 * each;
+        u32 within = lane < 2 * each ? stepsAt + head * (HEAD_SIZE / 2) + (lane % each) * 16 : greatestAt + (head & ~15);
+        steps = of * tensor + within;
+        greatest = head & 15;
+    }
+};
+
+// Rows that lanes of different q read together would share banks; bits 5 and 6 of an address, which choose a quarter of the banks,
+// are mixed with bits of the row. Of V, rows 16 apart meet; of 8-bit K, rows 2 apart.
+DEVICE u32 key_place(u32 at) { return SALIENT == 0 && BITS == 8 ? at ^ ((at >> 2) & 0x20) : at; }
+
+#define VALUE_ROW (HEAD_SIZE * BITS / 8)
+DEVICE u32 value_place(u32 at) { return SALIENT == 0 ? at ^ (((at / (16 * VALUE_ROW)) & 3) << 5) : at; }
+
+template <bool IS_KEY>
+DEVICE void stage_codes(u32 to, const u8* codes, int lane)
+{
+    const u32 mine = IS_KEY ? key_place(lane * 16) : value_place(lane * 16);
+    const u8* from = codes + lane * 16;
+    keep_pointer(from);
+#pragma unroll
+    for (int i = 0; i < (HEAD_CODES + 511) / 512; i++)
+    {
+        if ((i + 1) * 512 <= HEAD_CODES || lane * 16 < HEAD_CODES % 512)
+        {
+            const u32 turn = IS_KEY ? 0 : value_place(i * 512) ^ (i * 512);
+            copy16_async(to + (mine ^ turn) + i * 512, from + i * 512);
+        }
+    }
+}
+
+// K, and the parameters and channel steps of both.
+DEVICE void stage_keys(u32 slot, const u8* payload, const PayloadMap& map, int lane)
+{
+    stage_codes<true>(slot + SLOT_KEYS, payload + map.keys, lane);
+    copy16_async(slot + SLOT_PARAMETERS + lane * 16, payload + map.parameters);
+    if (map.hasSteps)
+    {
+        copy16_async(slot + SLOT_STEPS + lane * 16, payload + map.steps);
+    }
+}
+
+DEVICE void stage_values(u32 slot, const u8* payload, const PayloadMap& map, int lane)
+{
+    stage_codes<false>(slot + SLOT_VALUES, payload + map.values, lane);
+}
+
+// Token t, as stored, is lane group token_group(t)'s, in its slot token_slot(t); token_of is the inverse.
+#define LOW_EACH ((64 - SALIENT) / 8)
+DEVICE int token_of(int g, int slot)
+{
+#if SALIENT
+    return slot < HIGH_SLOTS ? 16 * (slot >> 1) + g + 8 * (slot & 1) : SALIENT + LOW_EACH * g + slot - HIGH_SLOTS;
+#else
+    return column<BITS == 4>(g, slot);
+#endif
+}
+
+DEVICE int token_slot(int t)
+{
+#if SALIENT
+    return t < SALIENT ? 2 * (t >> 4) + ((t >> 3) & 1) : HIGH_SLOTS + (t - SALIENT) % LOW_EACH;
+#else
+    return BITS == 4 ? 2 * (t & 3) + ((t >> 3) & 1) : t & 7;
+#endif
+}
+
+DEVICE int token_group(int t)
+{
+#if SALIENT
+    return t < SALIENT ? t & 7 : (t - SALIENT) / LOW_EACH;
+#else
+    return BITS == 4 ? 2 * (t >> 4) + ((t >> 2) & 1) : t >> 3;
+#endif
+}
+
+DEVICE float key_bias(int slot)
+{
+#if BITS == 16
+    return 0;
+#elif SALIENT
+    return slot < HIGH_SLOTS ? Codes<4>::bias(slot) : Codes<BITS>::bias(slot - HIGH_SLOTS);
+#else
+    return Codes<BITS>::bias(slot);
+#endif
+}
