@@ -3,7 +3,8 @@
 // All products are m16n8k16 MMAs with tokens (of scores) or channels (of outputs) as rows and query heads as the 8 columns; lane 4g+q
 // holds rows g and g+8 and, of results, columns 2q and 2q+1. Which token or channel a row stands for is free, as sums do not care:
 // slot 2*tile + half of lane group g is column(g, slot) of codes.cuh.
-#pragma once
+#ifndef KVCLUSTER_ACCUMULATOR_CUH
+#define KVCLUSTER_ACCUMULATOR_CUH
 #include "segments.cuh"
 
 #define KEY_STEPS (HEAD_SIZE / 16)
@@ -141,3 +142,5 @@ struct Accumulator
         }
     }
 };
+
+#endif

@@ -3,7 +3,8 @@
 // A pair of rows (two channels of K, or two tokens of V) is what one register of an MMA fragment holds. permute() brings the same
 // columns of both rows into the two halves of a word; then (word & mask) | magic makes each field the low mantissa bits of a 16-bit
 // float: bias + code, exactly. The bias is not taken off here: it is linear, so it comes off sums, as bias times the other operand's sum.
-#pragma once
+#ifndef KVCLUSTER_CODES_CUH
+#define KVCLUSTER_CODES_CUH
 #include "primitives.cuh"
 
 // Slot f = 2*tile + half of a chunk: tile is the MMA tile (of 4), half says rows g (0) or g+8 (1).
@@ -144,3 +145,5 @@ DEVICE float brain_float(HalfChunk a, int slot)
     u32 w = a.w[half_word<NIBBLES>(slot)];
     return __uint_as_float(is_high_half<NIBBLES>(slot) ? w & 0xffff0000u : w << 16);
 }
+
+#endif

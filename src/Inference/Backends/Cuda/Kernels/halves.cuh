@@ -1,6 +1,7 @@
 // Attention on a Block of 16-bit floats: `raw`, and open Blocks. Of each KV head K as [channel][64], then V as [64][channel].
 // Read from global memory straight into registers: many warps keep many loads in flight, and nothing is staged.
-#pragma once
+#ifndef KVCLUSTER_HALVES_CUH
+#define KVCLUSTER_HALVES_CUH
 #include "accumulator.cuh"
 
 // k16 steps (of K: 16 channels; of V: 16 tokens) whose loads are in flight together.
@@ -110,3 +111,5 @@ DEVICE void attend_halves(Accumulator& state, const u8* block, int head, int tok
         }
     }
 }
+
+#endif

@@ -1,5 +1,6 @@
 // One PTX instruction a function: what CUDA C++ has no name for without its headers, which NVRTC may not find.
-#pragma once
+#ifndef KVCLUSTER_PRIMITIVES_CUH
+#define KVCLUSTER_PRIMITIVES_CUH
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -124,9 +125,16 @@ DEVICE u32 funnel(u32 low, u32 high, u32 shift)
 }
 
 // Programmatic dependent launch: the next kernel may start; all that earlier kernels wrote is there.
+// Before compute capability 9.0 there is no such thing, and kernels run one after another.
+#if __CUDA_ARCH__ >= 900
 DEVICE void launch_dependents() { asm volatile("griddepcontrol.launch_dependents;"); }
 
 DEVICE void wait_for_earlier() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+DEVICE void launch_dependents() {}
+
+DEVICE void wait_for_earlier() {}
+#endif
 
 // The sum (or maximum) over the 8 lanes that share q.
 DEVICE float sum_over_rows(float x)
@@ -142,3 +150,5 @@ DEVICE float max_over_rows(float x)
     x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 8));
     return fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 16));
 }
+
+#endif

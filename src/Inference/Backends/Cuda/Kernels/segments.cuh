@@ -1,5 +1,6 @@
 // The codes of a lane in a slot: of K its tokens of one channel, of V its channels of one token, as fragments of a pair of rows.
-#pragma once
+#ifndef KVCLUSTER_SEGMENTS_CUH
+#define KVCLUSTER_SEGMENTS_CUH
 #include "tables.cuh"
 
 #define VALUE_CHUNKS (HEAD_SIZE / 64)
@@ -140,4 +141,6 @@ DEVICE void value_fragments(const u8* values, int j, int chunk, int g, int q, u3
 
 // Of a weight in k16 step j.
 DEVICE constexpr float value_bias(int j, int slot) { return 2 * j < HIGH_SLOTS ? Codes<4>::bias(slot) : Codes<BITS>::bias(slot >> 1); }
+#endif
+
 #endif

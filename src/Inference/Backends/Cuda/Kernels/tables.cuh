@@ -1,5 +1,6 @@
 // What a warp makes of a slot's parameters, in shared memory: one lane's work for all.
-#pragma once
+#ifndef KVCLUSTER_TABLES_CUH
+#define KVCLUSTER_TABLES_CUH
 #include "tokenwise.cuh"
 
 #define TABLE_TOKENS 0     // [slot of 8][g] {scale of K, zero of K less bias * scale, scale of V, zero of V}
@@ -56,3 +57,5 @@ DEVICE void make_tables(u8* table, u8* slot, int greatest, float keyFactor, int 
         *(uint2*)(table + TABLE_VALUES + 8 * lane) = make_uint2(v[0] | v[1] << 16, v[2] | v[3] << 16);
     }
 }
+
+#endif

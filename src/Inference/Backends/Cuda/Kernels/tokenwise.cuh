@@ -5,7 +5,8 @@
 //   kvHeads      greatest channel scales
 //   zeros up to a multiple of 16
 // A warp stages what one KV head needs of one payload in a slot of shared memory.
-#pragma once
+#ifndef KVCLUSTER_TOKENWISE_CUH
+#define KVCLUSTER_TOKENWISE_CUH
 #include "codes.cuh"
 #include "work.cuh"
 
@@ -132,3 +133,5 @@ DEVICE float key_bias(int slot)
     return Codes<BITS>::bias(slot);
 #endif
 }
+
+#endif

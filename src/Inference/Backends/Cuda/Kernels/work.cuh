@@ -4,7 +4,8 @@
 // OPEN_WEIGHT - 1 of padding, so that entries stand for equal bytes. All entries together are cut into at most `chunks` equal runs, which may
 // begin and end inside any Sequence; a warp reads one KV head of one chunk. A chunk and a Sequence that meet leave a partial result in
 // slot chunk + sequence: along the run both only grow, so slots are never shared, and there are at most chunks + sequences of them.
-#pragma once
+#ifndef KVCLUSTER_WORK_CUH
+#define KVCLUSTER_WORK_CUH
 #include "primitives.cuh"
 
 #define ENTRY_KIND 0xc0000000u
@@ -72,3 +73,5 @@ DEVICE int sequence_of(const Work& work, int entry)
         }
     }
 }
+
+#endif

@@ -1,0 +1,112 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using KvCluster.Compression.Codecs;
+
+namespace KvCluster.Inference.Backends.Cuda.Attention;
+
+/// <summary>What the kernels must know of a codec's payloads.</summary>
+/// <param name="HeadSize">64 or 128.</param>
+/// <param name="BitCount">Of a code; 16: floats.</param>
+/// <param name="SalientTokenCount">Tokens of a Block that stand first, in more bits; 0, 16, 32 or 48.</param>
+/// <param name="SalientBitCount">Of their codes.</param>
+internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTokenCount = 0, int SalientBitCount = 0)
+{
+    /// <summary>Most query heads of a KV head: columns of the matrix instruction.</summary>
+    public const int MaxGroupSize = 8;
+
+    private const int RawBitCount = 16;
+    private const int TokenCount = 64;
+
+    /// <summary>Bytes of an open Block over those of a sealed one, rounded: entries it counts for when work is shared out.</summary>
+    public int OpenWeight => Math.Max(1, RawBitCount * TokenCount / ((BitCount * (TokenCount - SalientTokenCount)) + (SalientBitCount * SalientTokenCount)));
+
+    public bool IsRaw => BitCount == RawBitCount;
+
+    /// <summary>Codes of K (or of V) of one head, in bytes.</summary>
+    public int HeadCodeBytes => HeadSize * ((BitCount * (TokenCount - SalientTokenCount)) + (SalientBitCount * SalientTokenCount)) / 8;
+
+    /// <summary>Macros of the kernel files.</summary>
+    public IReadOnlyDictionary<string, int> Defines()
+    {
+        var defines = new Dictionary<string, int> { ["HEAD_SIZE"] = HeadSize, ["BITS"] = BitCount };
+        if (SalientTokenCount > 0)
+        {
+            defines.Add("SALIENT", SalientTokenCount);
+            defines.Add("HIGH", SalientBitCount);
+        }
+
+        return defines;
+    }
+
+    /// <param name="codec">Whose payloads are attended to.</param>
+    /// <param name="groupSize">Query heads of a KV head.</param>
+    /// <param name="format">The format, if kernels read it.</param>
+    /// <param name="reason">Else a line that says what they do not read.</param>
+    public static bool TryCreate(KvCodec codec, int groupSize, [NotNullWhen(true)] out AttentionFormat? format, [NotNullWhen(false)] out string? reason)
+    {
+        format = null;
+        int headSize = codec.Geometry.HeadSize;
+        if (headSize is not (64 or 128))
+        {
+            reason = $"The CUDA kernels read heads of 64 or 128 channels; this model's have {headSize}.";
+            return false;
+        }
+
+        if (groupSize is < 1 or > MaxGroupSize)
+        {
+            reason = $"The CUDA kernels read 1 to {MaxGroupSize} query heads a KV head; this model has {groupSize}.";
+            return false;
+        }
+
+        format = OfSpec(CodecSpec.Parse(codec.Spec), headSize);
+        reason = format is null
+            ? $"The CUDA kernels do not read '{codec.Spec}' yet; they read raw, int8, int4, int2, and zipcache with 4 bits for salient tokens and 3 or 2 for the others."
+            : null;
+        return format is not null;
+    }
+
+    private static AttentionFormat? OfSpec(CodecSpec spec, int headSize)
+    {
+        CodecStage stage = spec.Stages[0];
+        if (spec.Stages.Count > 1)
+        {
+            return null;
+        }
+
+        return (stage.Name, stage.Parameters.Count) switch
+        {
+            ("raw", 0) => new AttentionFormat(headSize, RawBitCount),
+            ("int8", 0) => new AttentionFormat(headSize, 8),
+            ("int4", 0) => new AttentionFormat(headSize, 4),
+            ("int2", 0) => new AttentionFormat(headSize, 2),
+            ("zipcache", _) => OfZipCache(stage, headSize),
+            _ => null,
+        };
+    }
+
+    private static AttentionFormat? OfZipCache(CodecStage stage, int headSize)
+    {
+        int high = 4, low = 3;
+        double salient = 0.25;
+        foreach ((string name, string value) in stage.Parameters)
+        {
+            switch (name)
+            {
+                case "high":
+                    high = int.Parse(value, CultureInfo.InvariantCulture);
+                    break;
+                case "low":
+                    low = int.Parse(value, CultureInfo.InvariantCulture);
+                    break;
+                case "salient":
+                    salient = double.Parse(value, CultureInfo.InvariantCulture);
+                    break;
+                case "keys" when value != "token":
+                    return null;
+            }
+        }
+
+        int quarters = Math.Clamp((int)Math.Round(4 * salient, MidpointRounding.AwayFromZero), 1, 3);
+        return high == 4 && low is (3 or 2) ? new AttentionFormat(headSize, low, 16 * quarters, high) : null;
+    }
+}

@@ -1,0 +1,67 @@
+using KvCluster.Inference.Backends.Cuda.Compilation;
+using KvCluster.Inference.Backends.Cuda.Interop;
+
+namespace KvCluster.Inference.Backends.Cuda.Attention;
+
+/// <summary>Attention of one query a Sequence on encoded Blocks, for one codec and geometry: Kernels/decode_attention.cu and combine_attention.cu.</summary>
+internal sealed class DecodeAttention : IDisposable
+{
+    private readonly CudaModule _attentionModule;
+    private readonly CudaModule _combineModule;
+    private readonly CudaKernel _attention;
+    private readonly CudaKernel _combine;
+    private readonly AttentionFormat _format;
+    private readonly AttentionShape _shape;
+    private readonly int _gridSize;
+    private readonly bool _isEarly;
+
+    /// <exception cref="CudaException">Kernels could not be compiled or loaded.</exception>
+    public DecodeAttention(CudaDevice device, KernelCompiler compiler, AttentionFormat format, int kvHeadCount, int groupSize)
+    {
+        _format = format;
+        _shape = AttentionShape.Choose(format, device.SharedBytesPerBlock) ?? throw new CudaException(
+            "NO_SHARED_MEMORY", nameof(DecodeAttention), $"{device.Name} has {device.SharedBytesPerBlock} bytes of shared memory a block, too few for {format}");
+        KvHeadCount = kvHeadCount;
+        GroupSize = groupSize;
+        _isEarly = device.StartsEarly;
+        _attentionModule = compiler.Load("decode_attention.cu", new Dictionary<string, int>(format.Defines().Concat(_shape.Defines())));
+        _combineModule = compiler.Load("combine_attention.cu", new Dictionary<string, int> { ["HEAD_SIZE"] = format.HeadSize });
+        _attention = _attentionModule.Kernel("decode_attention", _shape.SharedBytes);
+        _combine = _combineModule.Kernel("combine");
+        int resident = Math.Max(1, _attention.ResidentBlocks(_shape.ThreadCount));
+        int least = (kvHeadCount + _shape.WarpCount - 1) / _shape.WarpCount;
+        _gridSize = Math.Max(least, device.MultiprocessorCount * resident);
+        ChunkCount = _gridSize * _shape.WarpCount / kvHeadCount;
+    }
+
+    public int KvHeadCount { get; }
+
+    public int GroupSize { get; }
+
+    /// <summary>Parts into which the work of a step is cut at most; <see cref="AttentionWork.ChunkCount"/> must be this or less.</summary>
+    public int ChunkCount { get; }
+
+    /// <summary>Rows of partial results (each of all query heads) that a step of so many Sequences needs room for.</summary>
+    public int PartialRowCount(int sequenceCount) => ChunkCount + sequenceCount;
+
+    /// <summary>Entries that an open Block counts for.</summary>
+    public int OpenWeight => _format.OpenWeight;
+
+    /// <summary>Queues the step; with no Sequences, nothing.</summary>
+    public void Launch(CudaStream stream, in AttentionWork work)
+    {
+        if (work.SequenceCount == 0)
+        {
+            return;
+        }
+
+        _attention.Launch(stream, _gridSize, 1, _shape.ThreadCount, _isEarly, work);
+        _combine.Launch(stream, KvHeadCount * GroupSize, work.SequenceCount, _format.HeadSize, _isEarly, work);
+    }
+
+    public void Dispose()
+    {
+        _attentionModule.Dispose();
+        _combineModule.Dispose();
+    }
+}

@@ -1,0 +1,54 @@
+using System.Runtime.InteropServices;
+
+namespace KvCluster.Inference.Backends.Cuda.Interop;
+
+/// <summary>A CUDA call failed.</summary>
+public sealed class CudaException : Exception
+{
+    private const int Deinitialized = 4;
+
+    private static readonly HashSet<string> Losses =
+    [
+        "CUDA_ERROR_ILLEGAL_ADDRESS", "CUDA_ERROR_LAUNCH_FAILED", "CUDA_ERROR_ECC_UNCORRECTABLE", "CUDA_ERROR_HARDWARE_STACK_ERROR",
+        "CUDA_ERROR_ILLEGAL_INSTRUCTION", "CUDA_ERROR_MISALIGNED_ADDRESS", "CUDA_ERROR_INVALID_ADDRESS_SPACE", "CUDA_ERROR_INVALID_PC",
+        "CUDA_ERROR_LAUNCH_TIMEOUT", "CUDA_ERROR_CONTEXT_IS_DESTROYED", "CUDA_ERROR_DEVICE_UNAVAILABLE", "CUDA_ERROR_SYSTEM_NOT_READY",
+    ];
+
+    internal CudaException(string name, string call, string context)
+        : base(context.Length == 0 ? $"{call} failed: {name}." : $"{call} failed: {name} ({context}).")
+    {
+        Name = name;
+        Call = call;
+        Context = context;
+    }
+
+    /// <summary>E.g. <c>CUDA_ERROR_OUT_OF_MEMORY</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The function that failed.</summary>
+    public string Call { get; }
+
+    /// <summary>What it was called for; may be empty.</summary>
+    public string Context { get; }
+
+    /// <summary>The device has no room; nothing else is wrong.</summary>
+    public bool IsOutOfMemory => Name == "CUDA_ERROR_OUT_OF_MEMORY";
+
+    /// <summary>The device or its context is lost for this process; it can only be started anew.</summary>
+    public bool IsDeviceLost => Losses.Contains(Name);
+
+    /// <exception cref="CudaException"><paramref name="result"/> is an error of the driver.</exception>
+    internal static void ThrowOn(int result, string call, string context = "")
+    {
+        if (result != 0)
+        {
+            throw new CudaException(NameOf(result), call, context);
+        }
+    }
+
+    /// <summary>For finalizers and Dispose: errors that mean that the driver has gone away already are none.</summary>
+    internal static bool IsReleased(int result) => result is 0 or Deinitialized;
+
+    internal static unsafe string NameOf(int result) =>
+        CudaDriver.GetErrorName(result, out byte* name) == 0 && name != null ? Marshal.PtrToStringUTF8((nint)name)! : $"error {result}";
+}

@@ -1,0 +1,187 @@
+using System.Runtime.InteropServices;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends.Cuda.Attention;
+using KvCluster.Inference.Backends.Cuda.Interop;
+
+namespace KvCluster.Inference.Tests.Backends.Cuda;
+
+/// <summary>Sequences of one layer: payloads, open layers and queries, attended to by the codec on the CPU, and by kernels.</summary>
+internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxScale)
+{
+    private readonly List<byte[]> _payloads = [];
+    private readonly List<Half[]> _openLayers = [];
+    private readonly List<(int[] Blocks, int OpenBlock, int OpenTokenCount)> _sequences = [];
+    private readonly List<float> _queries = [];
+
+    private KvGeometry Geometry => codec.Geometry;
+
+    private int QueryWidth => Geometry.KvHeadCount * groupSize * Geometry.HeadSize;
+
+    /// <summary>Adds a Sequence.</summary>
+    /// <param name="payloads">Of sealed Blocks in order.</param>
+    /// <param name="openLayer">Of the open Block; columns past its tokens are zero.</param>
+    /// <param name="openTokenCount">0: there is none.</param>
+    /// <param name="query">All heads.</param>
+    public void Add(IEnumerable<byte[]> payloads, Half[] openLayer, int openTokenCount, float[] query)
+    {
+        var blocks = new List<int>();
+        foreach (byte[] payload in payloads)
+        {
+            blocks.Add(_payloads.Count);
+            _payloads.Add(payload);
+        }
+
+        _sequences.Add(([.. blocks], _openLayers.Count, openTokenCount));
+        _openLayers.Add(openLayer);
+        _queries.AddRange(query);
+    }
+
+    /// <summary>By the codec, weights in 64 bits: [sequence][query head][channel].</summary>
+    public float[] OnCpu(int layer)
+    {
+        float[] outputs = new float[_sequences.Count * QueryWidth];
+        var raw = new RawCodec(Geometry);
+        float[] scores = new float[KvGeometry.BlockTokenCount];
+        for (int row = 0; row < outputs.Length / Geometry.HeadSize; row++)
+        {
+            (int[] blocks, int openBlock, int openTokenCount) = _sequences[row / (QueryWidth / Geometry.HeadSize)];
+            int head = row % (QueryWidth / Geometry.HeadSize) / groupSize;
+            float[] query = [.. _queries.Skip(row * Geometry.HeadSize).Take(Geometry.HeadSize).Select(x => x * softmaxScale)];
+            var weights = new List<double>();
+            foreach (int block in blocks)
+            {
+                codec.Scores(layer, head, _payloads[block], query, 1, scores);
+                weights.AddRange(scores.Select(x => (double)x));
+            }
+
+            byte[] open = MemoryMarshal.AsBytes(_openLayers[openBlock].AsSpan()).ToArray();
+            if (openTokenCount > 0)
+            {
+                raw.Scores(layer, head, open, query, 1, scores);
+                weights.AddRange(scores.Take(openTokenCount).Select(x => (double)x));
+            }
+
+            if (weights.Count == 0)
+            {
+                continue;
+            }
+
+            double most = weights.Max();
+            double sum = weights.Sum(x => Math.Exp(x - most));
+            float[] normalised = [.. weights.Select(x => (float)(Math.Exp(x - most) / sum)), .. new float[KvGeometry.BlockTokenCount]];
+            Span<float> output = outputs.AsSpan(row * Geometry.HeadSize, Geometry.HeadSize);
+            for (int i = 0; i < blocks.Length; i++)
+            {
+                codec.AddValues(layer, head, _payloads[blocks[i]], normalised.AsSpan(i * KvGeometry.BlockTokenCount, KvGeometry.BlockTokenCount), 1, output);
+            }
+
+            raw.AddValues(layer, head, open, normalised.AsSpan(blocks.Length * KvGeometry.BlockTokenCount, KvGeometry.BlockTokenCount), 1, output);
+        }
+
+        return outputs;
+    }
+
+    /// <summary>By the kernels: the fast ones, and the simple one.</summary>
+    public (float[] Fast, float[] Simple) OnGpu(DecodeAttention fast, SimpleAttention simple, CudaStream stream, DeviceArena arena)
+    {
+        int sealedStride = (codec.MaxPayloadSizeBytes(0) + 127) & -128;
+        int openStride = Geometry.OpenLayerLength * sizeof(ushort);
+        var entries = new AttentionEntries(fast.OpenWeight);
+        foreach ((int[] blocks, int openBlock, int openTokenCount) in _sequences)
+        {
+            entries.Add(blocks, openBlock, openTokenCount);
+        }
+
+        byte[] sealedPool = new byte[Math.Max(1, _payloads.Count) * sealedStride];
+        byte[] openPool = new byte[_openLayers.Count * openStride];
+        for (int i = 0; i < _payloads.Count; i++)
+        {
+            _payloads[i].CopyTo(sealedPool.AsSpan(i * sealedStride));
+        }
+
+        for (int i = 0; i < _openLayers.Count; i++)
+        {
+            MemoryMarshal.AsBytes(_openLayers[i].AsSpan()).CopyTo(openPool.AsSpan(i * openStride));
+        }
+
+        var buffers = new List<DeviceBuffer>();
+        try
+        {
+            long rows = fast.PartialRowCount(_sequences.Count);
+            DeviceBuffer output = Room(_sequences.Count * QueryWidth * sizeof(float));
+            var work = new AttentionWork
+            {
+                Query = Upload(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_queries))),
+                Sealed = Upload(sealedPool),
+                Open = Upload(openPool),
+                Entries = Upload(MemoryMarshal.AsBytes(entries.Entries)),
+                Starts = Upload(MemoryMarshal.AsBytes(entries.Starts)),
+                OpenTokens = Upload(MemoryMarshal.AsBytes(entries.OpenTokens)),
+                Partials = Room(rows * QueryWidth * sizeof(float)).Address,
+                States = Room(rows * QueryWidth / Geometry.HeadSize * 2 * sizeof(float)).Address,
+                Output = output.Address,
+                SealedStride = (ulong)sealedStride,
+                OpenStride = (ulong)openStride,
+                SequenceCount = _sequences.Count,
+                KvHeadCount = Geometry.KvHeadCount,
+                GroupSize = groupSize,
+                ChunkCount = fast.ChunkCount,
+                SoftmaxScale = softmaxScale,
+                Flags = AttentionWorkFlags.QueryIsSingle | AttentionWorkFlags.OutputIsSingle,
+            };
+            fast.Launch(stream, work);
+            float[] byFast = Download(output);
+            stream.Fill(output.Address, 0xFF, output.SizeBytes);
+            simple.Launch(stream, work);
+            return (byFast, Download(output));
+        }
+        finally
+        {
+            stream.Synchronize();
+            buffers.ForEach(buffer => buffer.Dispose());
+        }
+
+        // Poisoned: 0xFF bytes are NaN.
+        DeviceBuffer Room(long size)
+        {
+            DeviceBuffer buffer = arena.Allocate(Math.Max(size, 1));
+            buffers.Add(buffer);
+            stream.Fill(buffer.Address, 0xFF, buffer.SizeBytes);
+            return buffer;
+        }
+
+        ulong Upload(ReadOnlySpan<byte> bytes)
+        {
+            DeviceBuffer buffer = Room(bytes.Length);
+            stream.CopyToDevice(buffer.Address, bytes);
+            stream.Synchronize();
+            return buffer.Address;
+        }
+
+        unsafe float[] Download(DeviceBuffer buffer)
+        {
+            float[] values = new float[buffer.SizeBytes / sizeof(float)];
+            fixed (float* to = values)
+            {
+                stream.CopyToHost((byte*)to, buffer.Address, buffer.SizeBytes);
+                stream.Synchronize();
+            }
+
+            return values;
+        }
+    }
+
+    /// <summary>|actual - expected| / |expected| over all; NaN when anything was left unwritten.</summary>
+    public static double Error(float[] actual, float[] expected)
+    {
+        double difference = 0, norm = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            difference += Math.Pow((double)actual[i] - expected[i], 2);
+            norm += Math.Pow(expected[i], 2);
+        }
+
+        return Math.Sqrt(difference / Math.Max(norm, 1e-30));
+    }
+}

@@ -1,0 +1,69 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends.Cuda.Attention;
+
+namespace KvCluster.Inference.Tests.Backends.Cuda;
+
+public sealed class AttentionFormatTests
+{
+    private static readonly KvGeometry Geometry = new(1, 2, 64);
+
+    [Theory]
+    [InlineData("raw", 16, 0, 0, 1)]
+    [InlineData("int8", 8, 0, 0, 2)]
+    [InlineData("int4", 4, 0, 0, 4)]
+    [InlineData("int2", 2, 0, 0, 8)]
+    [InlineData("zipcache", 3, 16, 4, 4)]
+    [InlineData("zipcache(low=2,salient=0.5,choose=random)", 2, 32, 4, 5)]
+    [InlineData("zipcache(low=2,salient=0.2)", 2, 16, 4, 6)]
+    public void TryCreate_SpecThatKernelsRead_GivesItsFormat(string spec, int bits, int salient, int high, int openWeight)
+    {
+        Assert.True(AttentionFormat.TryCreate(CodecRegistry.Create(spec, Geometry), 4, out AttentionFormat? format, out string? reason), reason);
+        Assert.Equal(new AttentionFormat(64, bits, salient, high), format);
+        Assert.Equal(openWeight, format.OpenWeight);
+    }
+
+    [Theory]
+    [InlineData("int4(channels=plain)")]
+    [InlineData("int3")]
+    [InlineData("kivi4")]
+    [InlineData("gear")]
+    [InlineData("zipcache(keys=channel)")]
+    [InlineData("zipcache(high=8)")]
+    public void TryCreate_SpecThatKernelsDoNotRead_SaysWhichTheyDo(string spec)
+    {
+        KvCodec codec = CodecRegistry.Create(spec, Geometry);
+
+        Assert.False(AttentionFormat.TryCreate(codec, 4, out _, out string? reason));
+        Assert.Contains($"'{codec.Spec}'", reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TryCreate_HeadsOfAnotherSize_SaysSo()
+    {
+        Assert.False(AttentionFormat.TryCreate(CodecRegistry.Create("raw", new KvGeometry(1, 2, 96)), 4, out _, out string? reason));
+        Assert.Contains("96", reason, StringComparison.Ordinal);
+        Assert.False(AttentionFormat.TryCreate(CodecRegistry.Create("raw", Geometry), 9, out _, out reason));
+        Assert.Contains("9", reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(227 << 10)]
+    [InlineData(163 << 10)]
+    [InlineData(99 << 10)]
+    public void Choose_AnyFormat_FitsIntoSharedMemory(int sharedBytes)
+    {
+        foreach (int headSize in (int[])[64, 128])
+        {
+            foreach (string spec in (string[])["raw", "int8", "int4", "int2", "zipcache", "zipcache(salient=0.75)", "zipcache(low=2)"])
+            {
+                KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, 1, headSize));
+                Assert.True(AttentionFormat.TryCreate(codec, 1, out AttentionFormat? format, out _));
+                AttentionShape? shape = AttentionShape.Choose(format, sharedBytes);
+                Assert.NotNull(shape);
+                Assert.True(shape.SharedBytes <= sharedBytes);
+                Assert.True(format.IsRaw || shape.SlotCount >= 2);
+            }
+        }
+    }
+}
