@@ -22,6 +22,12 @@
 #define SLOTS 3
 #endif
 
+#ifdef KEEP
+#define KEEP_STEP keep_order();
+#else
+#define KEEP_STEP
+#endif
+
 #if BITS != 16
 // S = K q of a slot's 64 tokens, plus bias times the sum of the query, which comes apart.
 DEVICE void score(const Accumulator& state, const u8* slot, float (&x)[4][4], float (&querySum)[4], int g, int q)
@@ -38,6 +44,7 @@ DEVICE void score(const Accumulator& state, const u8* slot, float (&x)[4][4], fl
 #pragma unroll
     for (int s = 0; s < KEY_STEPS; s++)
     {
+        KEEP_STEP
         uint2 scale = scales[s];
         u32 b0 = multiply_halves(state.query[s][0], scale.x), b1 = multiply_halves(state.query[s][1], scale.y);
         u32 a[2][8];
@@ -97,11 +104,11 @@ DEVICE void add_values(Accumulator& state, const u8* slot, const u8* table, cons
     }
 
 #pragma unroll
-    for (int chunk = 0; chunk < VALUE_CHUNKS; chunk++)
+    for (int first = 0; first < VALUE_CHUNKS; first += JOINT)
     {
-        float o[4][4];
+        float o[4 * JOINT][4];
 #pragma unroll
-        for (int t = 0; t < 4; t++)
+        for (int t = 0; t < 4 * JOINT; t++)
         {
 #pragma unroll
             for (int i = 0; i < 4; i++)
@@ -114,24 +121,30 @@ DEVICE void add_values(Accumulator& state, const u8* slot, const u8* table, cons
 #pragma unroll
         for (int j = 0; j < 4; j++)
         {
-            u32 a[2][8];
-            value_fragments(slot + SLOT_VALUES, j, chunk, g, q, a);
+            KEEP_STEP
+            u32 a[2][8 * JOINT];
+            value_fragments(slot + SLOT_VALUES, j, first, g, q, a);
 #pragma unroll
-            for (int t = 0; t < 4; t++)
+            for (int t = 0; t < 4 * JOINT; t++)
             {
                 u32 tile[4] = {a[0][2 * t], a[0][2 * t + 1], a[1][2 * t], a[1][2 * t + 1]};
                 mma(o[t], tile, weights[j][0], weights[j][1], o[t][0], o[t][1], o[t][2], o[t][3]);
             }
         }
 
-        HalfChunk channels = load_halves<NIBBLES, false>((const u16*)(table + TABLE_VALUES), value_chunk(g, chunk));
 #pragma unroll
-        for (int slot = 0; slot < 8; slot++)
+        for (int chunk = 0; chunk < JOINT; chunk++)
         {
-            float channel = brain_float<NIBBLES>(channels, slot);
-            float(&to)[4] = state.output[4 * chunk + (slot >> 1)];
-            to[2 * (slot & 1)] = fmaf(channel, o[slot >> 1][2 * (slot & 1)], to[2 * (slot & 1)]);
-            to[2 * (slot & 1) + 1] = fmaf(channel, o[slot >> 1][2 * (slot & 1) + 1], to[2 * (slot & 1) + 1]);
+            HalfChunk channels = load_halves<NIBBLES, false>((const u16*)(table + TABLE_VALUES), value_chunk(g, first + chunk));
+#pragma unroll
+            for (int slot = 0; slot < 8; slot++)
+            {
+                const float channel = brain_float<NIBBLES>(channels, slot);
+                const float(&from)[4] = o[4 * chunk + (slot >> 1)];
+                float(&to)[4] = state.output[4 * (first + chunk) + (slot >> 1)];
+                to[2 * (slot & 1)] = fmaf(channel, from[2 * (slot & 1)], to[2 * (slot & 1)]);
+                to[2 * (slot & 1) + 1] = fmaf(channel, from[2 * (slot & 1) + 1], to[2 * (slot & 1) + 1]);
+            }
         }
     }
 }

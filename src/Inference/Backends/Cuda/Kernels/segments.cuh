@@ -19,6 +19,9 @@
 // A lane's V chunks: 64 channels apart, so that a warp reads whole lines, or neighbours, where one word holds both.
 DEVICE int value_chunk(int g, int i) { return APART ? g + 8 * i : VALUE_CHUNKS * g + i; }
 
+// V chunks whose fragments are made together: as many as share words.
+#define JOINT (SALIENT ? VALUE_CHUNKS : 1)
+
 #if BITS != 16 && SALIENT == 0
 // Rows 4*i + q of a k16 step, i = 0 to 3: two pairs of channels, 8 tokens each.
 DEVICE void key_fragments(const u8* keys, int step, int g, int q, u32 (&a)[2][8])
@@ -96,10 +99,10 @@ DEVICE void key_fragments(const u8* keys, int step, int g, int q, u32 (&a)[2][8]
     }
 }
 
-// A lane's channels of a row of codes in order: those of slots with half 0 in x[0], half 1 in x[1], tile t of the chunk at code t.
-DEVICE void load_stream(const u8* row, int chunk, int g, u32 (&x)[2])
+// A lane's channels of a row of codes in order: those of slots with half 0 in x[0], half 1 in x[1], tile t at code t.
+DEVICE void load_stream(const u8* row, int g, u32 (&x)[2])
 {
-    const int channel = column<true>(value_chunk(g, chunk), 0);
+    const int channel = column<true>(value_chunk(g, 0), 0);
 #pragma unroll
     for (int half = 0; half < 2; half++)
     {
@@ -109,7 +112,8 @@ DEVICE void load_stream(const u8* row, int chunk, int g, u32 (&x)[2])
     }
 }
 
-DEVICE void value_fragments(const u8* values, int j, int chunk, int g, int q, u32 (&a)[2][8])
+// Tokens of k16 step j, all chunks of channels.
+DEVICE void value_fragments(const u8* values, int j, int, int g, int q, u32 (&a)[2][8 * JOINT])
 {
 #pragma unroll
     for (int pair = 0; pair < 2; pair++)
@@ -117,22 +121,33 @@ DEVICE void value_fragments(const u8* values, int j, int chunk, int g, int q, u3
         const int first = token_of(2 * q, 2 * j + pair), second = token_of(2 * q + 1, 2 * j + pair);
         if (2 * j < HIGH_SLOTS)
         {
-            const u8* p = values + value_chunk(g, chunk) * 4;
-            Codes<4>::expand(Codes<4>::load(p + first * (HEAD_SIZE / 2)), Codes<4>::load(p + second * (HEAD_SIZE / 2)), a[pair]);
+            const u8* p = values + value_chunk(g, 0) * 4;
+#pragma unroll
+            for (int chunk = 0; chunk < JOINT; chunk++)
+            {
+                u32 out[8];
+                Codes<4>::expand(Codes<4>::load(p + first * (HEAD_SIZE / 2) + 4 * chunk), Codes<4>::load(p + second * (HEAD_SIZE / 2) + 4 * chunk), out);
+#pragma unroll
+                for (int slot = 0; slot < 8; slot++)
+                {
+                    a[pair][8 * chunk + slot] = out[slot];
+                }
+            }
         }
         else
         {
-            u32 x[2], y[2], out[8];
-            load_stream(values + HIGH_BYTES + (first - SALIENT) * VALUE_ROW, chunk, g, x);
-            load_stream(values + HIGH_BYTES + (second - SALIENT) * VALUE_ROW, chunk, g, y);
+            u32 x[2], y[2];
+            load_stream(values + HIGH_BYTES + (first - SALIENT) * VALUE_ROW, g, x);
+            load_stream(values + HIGH_BYTES + (second - SALIENT) * VALUE_ROW, g, y);
 #pragma unroll
             for (int half = 0; half < 2; half++)
             {
+                u32 out[8];
                 Codes<BITS>::expand(x[half], y[half], out);
 #pragma unroll
-                for (int t = 0; t < 4; t++)
+                for (int tile = 0; tile < 4 * JOINT; tile++)
                 {
-                    a[pair][2 * t + half] = out[t];
+                    a[pair][2 * tile + half] = out[tile];
                 }
             }
         }
