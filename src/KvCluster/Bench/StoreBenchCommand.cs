@@ -10,10 +10,12 @@ namespace KvCluster.CommandLine.Bench;
 internal static class StoreBenchCommand
 {
     private const string About = """
-        Measures the KvStore's disk tier beside a plain file of the same sizes in the same folder, and a restart.
+        Measures the KvStore's tiers beside peers in the same run: memory, over slab streams and gRPC, beside redis-server and a bare socket; disk beside
+        a plain file and fio in the same folder, and a restart. Peers that are not installed are left out.
 
         Examples:
           kvcluster bench store
+          kvcluster bench store --measure memory
           kvcluster bench store --data /mnt/nvme --block-kib 4096 --blocks 256
         """;
 
@@ -72,16 +74,18 @@ internal static class StoreBenchCommand
     {
         Console.WriteLine($"blocks of {options.LayerCount * options.SlabSizeBytes >> 10} KiB, {options.BlockCount} a round, medians of {options.RoundCount} rounds");
         var table = new Table { Border = TableBorder.Markdown };
-        table.AddColumns(new TableColumn("measure"), new TableColumn("disk tier, MB/s").RightAligned(), new TableColumn("plain file, MB/s").RightAligned(), new TableColumn("ratio").RightAligned());
-        Row("sequential put, fsync at the end", result.PutMBps, result.FileWriteMBps);
-        Row("random get, one at a time, from the device", result.GetMBps, result.FileReadMBps);
-        Row("random get, one at a time, page cache", result.CachedGetMBps, result.CachedFileReadMBps);
+        table.AddColumns(new TableColumn("measure"), new TableColumn("disk tier, MB/s").RightAligned(), new TableColumn("plain file, MB/s").RightAligned(), new TableColumn("ratio").RightAligned(),
+            new TableColumn("fio, MB/s").RightAligned(), new TableColumn("ratio").RightAligned());
+        Row("sequential put, fsync at the end", result.PutMBps, result.FileWriteMBps, result.FioWriteMBps);
+        Row("random get, one at a time, from the device", result.GetMBps, result.FileReadMBps, result.FioReadMBps);
+        Row("random get, one at a time, page cache", result.CachedGetMBps, result.CachedFileReadMBps, double.NaN);
         console.Write(table);
         Console.WriteLine(
             $"restart with {result.RestartBlockCount:N0} blocks: {result.Restart.TotalSeconds:0.00} s to the first block; "
             + $"{result.ScanRestart.TotalSeconds:0.00} s when no segment has a footer");
 
-        void Row(string measure, double tier, double file) =>
-            table.AddRow(measure, tier.ToString("N0"), file.ToString("N0"), (tier / file).ToString("0.00"));
+        void Row(string measure, double tier, double file, double fio) => table.AddRow(
+            measure, tier.ToString("N0"), file.ToString("N0"), (tier / file).ToString("0.00"),
+            double.IsNaN(fio) ? "-" : fio.ToString("N0"), double.IsNaN(fio) ? "-" : (tier / fio).ToString("0.00"));
     }
 }

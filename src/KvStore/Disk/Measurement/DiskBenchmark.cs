@@ -55,14 +55,17 @@ public sealed class DiskBenchmark
             double[] tier = round % 2 == 0 ? await MeasureTierAsync(blocks) : [];
             double[] file = MeasureFile(blocks);
             tier = round % 2 == 0 ? tier : await MeasureTierAsync(blocks);
-            rounds.Add([tier[0], file[0], tier[1], file[1], tier[2], file[2]]);
+            var fio = new FioJob(_folder, BlockBytes, _options.BlockCount);
+            double[] fioRates = [await fio.WriteAsync(), await fio.ReadAsync()];
+            fio.DeleteFile();
+            rounds.Add([tier[0], file[0], tier[1], file[1], tier[2], file[2], .. fioRates]);
         }
 
         Array.ForEach(blocks, block => block.Dispose());
-        double[] medians = [.. Enumerable.Range(0, 6).Select(i => rounds.Select(round => round[i]).Order().ElementAt(rounds.Count / 2))];
+        double[] medians = [.. Enumerable.Range(0, 8).Select(i => rounds.Select(round => round[i]).Order().ElementAt(rounds.Count / 2))];
         (TimeSpan restart, TimeSpan scan) = await MeasureRestartAsync();
         return new DiskBenchmarkResult(
-            medians[0], medians[1], medians[2], medians[3], medians[4], medians[5], restart, scan, _options.RestartBlockCount);
+            medians[0], medians[1], medians[2], medians[3], medians[4], medians[5], medians[6], medians[7], restart, scan, _options.RestartBlockCount);
     }
 
     private double[] MeasureFile(ColdBlock[] blocks)

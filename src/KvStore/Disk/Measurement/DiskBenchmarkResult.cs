@@ -7,6 +7,8 @@ namespace KvCluster.KvStore.Disk.Measurement;
 /// <param name="FileReadMBps">The same sizes, from a file at random places, into the same kind of buffers.</param>
 /// <param name="CachedGetMBps">As <paramref name="GetMBps"/>, from the page cache.</param>
 /// <param name="CachedFileReadMBps">As <paramref name="FileReadMBps"/>, from the page cache.</param>
+/// <param name="FioWriteMBps">What fio writes, the same sizes; NaN where there is no fio.</param>
+/// <param name="FioReadMBps">What fio reads from the device, in random order.</param>
 /// <param name="Restart">From opening the folder to the first block read and verified.</param>
 /// <param name="ScanRestart">The same after a crash that left every segment without its footer.</param>
 /// <param name="RestartBlockCount">Blocks in that folder.</param>
@@ -17,6 +19,8 @@ public sealed record DiskBenchmarkResult(
     double FileReadMBps,
     double CachedGetMBps,
     double CachedFileReadMBps,
+    double FioWriteMBps,
+    double FioReadMBps,
     TimeSpan Restart,
     TimeSpan ScanRestart,
     int RestartBlockCount);
