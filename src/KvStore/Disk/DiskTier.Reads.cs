@@ -17,7 +17,7 @@ internal sealed partial class DiskTier
                     return new ColdRead(queued.Share());
                 }
 
-                if (_queue.IsClosed || !_index.TryFind(id, out record))
+                if (_isDisposed || !_index.TryFind(id, out record))
                 {
                     return default;
                 }

@@ -8,6 +8,7 @@ internal sealed partial class DiskTier
     private readonly List<TaskCompletionSource> _flushWaiters = [];
     private long? _pauseStart;
     private long? _unflushedSince;
+    private IOException? _writerError;
 
     private bool IsPaused => _pauseStart is { } start && _time.GetElapsedTime(start) < _options.PauseAfterFailure;
 
@@ -18,7 +19,7 @@ internal sealed partial class DiskTier
         {
             if (_queue.IsClosed)
             {
-                return Task.CompletedTask;
+                return _writerError is null ? Task.CompletedTask : Task.FromException(_writerError);
             }
 
             _flushWaiters.Add(done);
@@ -28,7 +29,30 @@ internal sealed partial class DiskTier
         return done.Task.WaitAsync(cancellationToken);
     }
 
+    /// <summary>What no device does, a fault of ours, ends writing and nothing else: blocks on disk are still read, and nobody waits for ever.</summary>
     private async Task RunWriterAsync()
+    {
+        try
+        {
+            await WriteUntilClosedAsync();
+        }
+        catch (Exception error)
+        {
+            Log.WriterStopped(_logger, _folder.Path, error);
+            TaskCompletionSource[] flushWaiters;
+            lock (_lock)
+            {
+                _writerError = new IOException($"{_folder.Path} is not written to any more: {error.Message}", error);
+                flushWaiters = [.. _flushWaiters];
+                _flushWaiters.Clear();
+                _queue.Close();
+            }
+
+            Array.ForEach(flushWaiters, waiter => waiter.SetException(_writerError));
+        }
+    }
+
+    private async Task WriteUntilClosedAsync()
     {
         while (true)
         {

@@ -27,6 +27,7 @@ internal sealed partial class DiskTier : IColdTier
     private readonly DiskIndex _index;
     private readonly SegmentLog _log;
     private readonly WriteQueue<DiskRecord> _queue;
+    private bool _isDisposed;
     private readonly Task _writer;
 
     private DiskTier(
@@ -189,12 +190,16 @@ internal sealed partial class DiskTier : IColdTier
     {
         lock (_lock)
         {
-            if (_queue.IsClosed)
+            if (_isDisposed)
             {
                 return;
             }
 
-            _queue.Close();
+            _isDisposed = true;
+            if (!_queue.IsClosed)
+            {
+                _queue.Close();
+            }
         }
 
         await _writer;

@@ -52,4 +52,7 @@ internal static partial class Log
 
     [LoggerMessage(9, LogLevel.Error, "Block {BlockId} went bad in memory before it was written to disk, and was not")]
     public static partial void BlockCorruptInMemory(ILogger logger, BlockId blockId);
+
+    [LoggerMessage(11, LogLevel.Critical, "Writing to {Path} has stopped for good; blocks there are still read. Restart the store")]
+    public static partial void WriterStopped(ILogger logger, string path, Exception error);
 }

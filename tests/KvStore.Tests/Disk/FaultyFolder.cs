@@ -13,6 +13,9 @@ internal sealed class FaultyFolder(IDataFolder folder) : IDataFolder
 
     public bool FailsReads { get; set; }
 
+    /// <summary>Thrown by every write.</summary>
+    public Exception? WriteError { get; set; }
+
     /// <summary>For tests of anything but durability, on a machine whose disk is busy.</summary>
     public bool SkipsFlush { get; set; }
 
@@ -55,6 +58,11 @@ internal sealed class FaultyFolder(IDataFolder folder) : IDataFolder
         public void Write(IReadOnlyList<ReadOnlyMemory<byte>> parts, long offset)
         {
             Assert.True(owner._writesMayRun.Wait(TimeSpan.FromSeconds(60)));
+            if (owner.WriteError is { } error)
+            {
+                throw error;
+            }
+
             byte[] bytes = [.. parts.SelectMany(part => part.ToArray())];
             int room = (int)Math.Clamp(owner.MaxFileBytes - offset, 0, bytes.Length);
             file.Write([bytes.AsMemory(0, room)], offset);
