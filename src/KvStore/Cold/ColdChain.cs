@@ -14,6 +14,8 @@ internal sealed class ColdChain(IColdTier upper, IColdTier lower) : IColdTier
     /// <summary>The upper tier's.</summary>
     public ColdCounters Counters => upper.Counters;
 
+    public bool MustBeAsked => lower.MustBeAsked;
+
     public bool TryGetSize(BlockId id, out long sizeBytes) => upper.TryGetSize(id, out sizeBytes) || lower.TryGetSize(id, out sizeBytes);
 
     public bool TryHold(BlockId id)

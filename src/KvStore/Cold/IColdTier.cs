@@ -13,6 +13,9 @@ internal interface IColdTier : IAsyncDisposable
     /// <summary>Whether the block can be read, and how many bytes of memory that takes. Blocks that wait to be written count.</summary>
     public bool TryGetSize(BlockId id, out long sizeBytes);
 
+    /// <summary>Whether what it holds is only known after <see cref="LocateAsync"/>.</summary>
+    public bool MustBeAsked => false;
+
     /// <summary>
     /// Finds out which of these blocks the tier holds, where that takes I/O: afterwards <see cref="TryGetSize"/> knows. Takes no longer than
     /// the tier's own time limit, and a tier that can't be asked then holds nothing.

@@ -49,6 +49,8 @@ internal sealed partial class RedisTier : IColdTier
 
     public RedisCounters RedisCounters { get; } = new();
 
+    public bool MustBeAsked => true;
+
     /// <summary>False while Redis is given up.</summary>
     public bool IsAnswering => _link.IsAnswering;
 

@@ -92,7 +92,7 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
 
     public async Task LocateAsync(IReadOnlyList<BlockId> ids, bool isChain, CancellationToken cancellationToken)
     {
-        BlockId[] unknown = Memory.NotHeld(ids);
+        BlockId[] unknown = _cold.MustBeAsked ? Memory.NotHeld(ids) : [];
         if (unknown.Length > 0)
         {
             await _cold.LocateAsync(unknown, isChain, cancellationToken);

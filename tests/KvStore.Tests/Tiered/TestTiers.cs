@@ -4,6 +4,7 @@ using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
+using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tests.Disk;
 using KvCluster.KvStore.Tiers;
 
@@ -16,11 +17,15 @@ internal sealed class TestTiers : IAsyncDisposable
 
     private readonly SlabPool _pool;
 
-    public TestTiers(IDataFolder folder, SlabPool pool, TestTimeProvider time, int memoryBlocks = 3, long diskBytes = TestDisk.BudgetBytes, long unprovenBytesPerSecond = 1 << 30)
+    public TestTiers(IDataFolder folder, SlabPool pool, TestTimeProvider time, int memoryBlocks = 3, long diskBytes = TestDisk.BudgetBytes, long unprovenBytesPerSecond = 1 << 30, RedisTier? redis = null)
     {
         _pool = pool;
         Disk = TestDisk.Open(folder, pool, time, diskBytes, Math.Min(TestDisk.SegmentBytes, diskBytes / 8));
-        Store = new TieredStore(memoryBlocks * BlockBytes, Disk, new WriteAdmission(time, unprovenBytesPerSecond, unprovenBytesPerSecond), time);
+        IColdTier[] below = redis is null ? [Disk] : [Disk, redis];
+        Store = new TieredStore(
+            memoryBlocks * BlockBytes,
+            [.. below.Select(tier => new ColdLevel(tier, new WriteAdmission(time, unprovenBytesPerSecond, unprovenBytesPerSecond)))],
+            time);
     }
 
     public DiskTier Disk { get; }
