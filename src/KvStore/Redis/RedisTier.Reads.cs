@@ -9,7 +9,7 @@ namespace KvCluster.KvStore.Redis;
 internal sealed partial class RedisTier
 {
     private const string KeyPrefix = "kvcluster:block:";
-    private const int FirstQuestionCount = 32;
+    private const int FirstQuestionCount = 8;
     private const int MaxQuestionCount = 1024;
     private const int MaxQuestionAttempts = 3;
 
@@ -17,7 +17,7 @@ internal sealed partial class RedisTier
     {
         // A chain that is not here costs one short question, and a long one that is here few of them.
         int count = isChain ? FirstQuestionCount : MaxQuestionCount;
-        for (int start = 0; start < ids.Count; start += count, count = Math.Min(2 * count, MaxQuestionCount))
+        for (int start = 0; start < ids.Count; start += count, count = Math.Min(4 * count, MaxQuestionCount))
         {
             BlockId[] asked = [.. ids.Skip(start).Take(count)];
             int foundCount = await FindAsync(asked, cancellationToken);
