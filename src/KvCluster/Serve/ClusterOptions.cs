@@ -34,6 +34,15 @@ internal sealed record ClusterOptions
     /// <summary>Byte budget of the KvStore's disk tier. Null: the store's default.</summary>
     public long? DiskBudgetBytes { get; init; }
 
+    /// <summary>Connection string of the Redis below the KvStore. Empty: none.</summary>
+    public string RedisConnection { get; init; } = "";
+
+    /// <summary>Keys that seal blocks on disk and in Redis: <c>id=base64,id=base64</c>. Empty: blocks are written plain.</summary>
+    public string EncryptionKeys { get; init; } = "";
+
+    /// <summary>Who may call: <c>tenant=key,tenant=key</c>. Empty: everybody.</summary>
+    public string ApiKeys { get; init; } = "";
+
     /// <summary>Where the KvStore serves slab streams. Null: the store's default.</summary>
     public int? StoreSlabPort { get; init; }
 

@@ -66,6 +66,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
                 GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
                 ModelFolder = options.ModelFolder,
                 LocalPrefillMaxTokens = options.LocalPrefillMaxTokens,
+                ApiKeys = options.ApiKeys,
             }),
             cancellationToken);
         (HttpAddress, GrpcAddress) = ClientAddresses.Of(gateway);
@@ -76,6 +77,8 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             GatewayAddress = GrpcAddress,
             WorkerId = "kvstore-0",
             DataFolder = options.DataFolder,
+            RedisConnection = options.RedisConnection,
+            EncryptionKeys = options.EncryptionKeys,
             SlabPort = options.StoreSlabPort,
             AdvertisedSlabPort = options.StoreAdvertisedSlabPort ?? 0,
         };

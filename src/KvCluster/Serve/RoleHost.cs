@@ -37,9 +37,16 @@ internal static class RoleHost
                     HttpAddress = $"http://{options.Host}:{options.HttpPort}",
                     GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
                     ModelFolder = options.ModelFolder,
+                    ApiKeys = options.ApiKeys,
                 });
             case ServeRole.KvStore:
-                var store = new KvStoreOptions { GatewayAddress = gateway, DataFolder = options.DataFolder };
+                var store = new KvStoreOptions
+                {
+                    GatewayAddress = gateway,
+                    DataFolder = options.DataFolder,
+                    RedisConnection = options.RedisConnection,
+                    EncryptionKeys = options.EncryptionKeys,
+                };
                 store.ListenAddress = listen ?? store.ListenAddress;
                 return KvStoreHost.Create(store);
             case ServeRole.Prefill:

@@ -7,12 +7,14 @@ namespace KvCluster.CommandLine.Serve;
 internal static class ServeCommand
 {
     private const string About = """
-        Serves a model: everything in this process, or one role of a cluster.
+        Serves a model: everything in this process, or one role of a cluster. Secrets come from variables: KVCLUSTER_ApiKeys (tenant=key,tenant=key:
+        who may call) and KVCLUSTER_EncryptionKeys (id=base64,id=base64: seals blocks on disk and in Redis).
 
         Examples:
           kvcluster serve                                   the demo model on http 8080 and gRPC 8081
           kvcluster serve --kv raw --prefill 2 --decode 2   two workers of each pool, KV in 16 bits
           kvcluster serve --data /var/lib/kvcluster         blocks on disk too: a restart keeps them
+          kvcluster serve --redis 127.0.0.1:6379            a Redis that several KvStores share below memory and disk
           kvcluster serve --role gateway                    one of four terminals; the others:
           kvcluster serve --role kvstore
           kvcluster serve --role prefill --gateway http://127.0.0.1:8081
@@ -34,13 +36,14 @@ internal static class ServeCommand
         Option<string> gateway = new("--gateway") { HelpName = "URL", Description = "gRPC address of the Gateway, for the other three roles", DefaultValueFactory = _ => "http://127.0.0.1:8081" };
         Option<string?> listen = new("--listen") { HelpName = "URL", Description = "Where one of those three roles listens (default: kvstore 8083, prefill 8082, decode 8084)" };
         Option<string> data = new("--data") { HelpName = "DIR", Description = "Keep blocks on disk too, over restarts (default: in memory only)", DefaultValueFactory = _ => "" };
+        Option<string> redis = new("--redis") { HelpName = "HOST:PORT", Description = "Keep blocks in a Redis too (default: none)", DefaultValueFactory = _ => "" };
         AtLeast(prefill, 1);
         AtLeast(decode, 1);
         AtLeast(chunk, 1);
         Port(http);
         Port(grpc);
 
-        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, data, role, gateway, listen };
+        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, data, redis, role, gateway, listen };
         command.SetAction((parsed, cancellationToken) =>
         {
             string spec = KvOption.Canonical(parsed.GetRequiredValue(kv));
@@ -54,6 +57,9 @@ internal static class ServeCommand
                 GrpcPort = parsed.GetRequiredValue(grpc),
                 KvChunkTokens = parsed.GetRequiredValue(chunk),
                 DataFolder = parsed.GetRequiredValue(data),
+                RedisConnection = parsed.GetRequiredValue(redis),
+                EncryptionKeys = Environment.GetEnvironmentVariable("KVCLUSTER_EncryptionKeys") ?? "",
+                ApiKeys = Environment.GetEnvironmentVariable("KVCLUSTER_ApiKeys") ?? "",
                 Host = "0.0.0.0",
             };
             ServeRole chosen = parsed.GetRequiredValue(role);

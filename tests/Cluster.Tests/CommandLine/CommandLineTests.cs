@@ -38,6 +38,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("a choice can't be served", "kvcluster eval", "serve", "--kv", "auto(accuracy=0.99)")]
     [InlineData("no such bound", "accuracy", "eval", "--data", "x", "--kv", "auto(accuracy=2)")]
     [InlineData("no such second questions", "--second", "eval", "--data", "models/demo/eval.jsonl", "--second", "no-such-file")]
+    [InlineData("no Redis", "RedisConnection must be empty or like redis:6379", "serve", "--role", "kvstore", "--redis", "colour=blue")]
+    [InlineData("no BlockId", "is not a BlockId", "store", "get", "x", "y")]
+    [InlineData("no address of a shard", "is not an address", "store", "drain", "nowhere")]
     [InlineData("no address", "--server", "generate", "--prompt", "x", "--server", "nowhere")]
     public async Task Run_BadArguments_SaysWhichAndExitsWithTwo(string because, string named, params string[] arguments)
     {

@@ -15,9 +15,9 @@ internal static class InferenceClientExtensions
             Sampling = new V1.Sampling { Temperature = 0, MaxTokens = maxTokens },
         });
 
-    public static async Task<Answer> AskAsync(this V1.Inference.InferenceClient client, V1.GenerateRequest request)
+    public static async Task<Answer> AskAsync(this V1.Inference.InferenceClient client, V1.GenerateRequest request, Metadata? headers = null)
     {
-        using AsyncServerStreamingCall<V1.GenerateReply> call = client.Generate(request, deadline: DateTime.UtcNow + Deadline);
+        using AsyncServerStreamingCall<V1.GenerateReply> call = client.Generate(request, headers, deadline: DateTime.UtcNow + Deadline);
         List<V1.GenerateReply> replies = [];
         await foreach (V1.GenerateReply reply in call.ResponseStream.ReadAllAsync(TestContext.Current.CancellationToken))
         {
