@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Protocol.Shards;
 using KvCluster.ServiceDefaults.Membership;
 
@@ -38,8 +39,11 @@ internal sealed class KvStoreShards : IAsyncDisposable
 
     public ShardView View => _replicaCount > 0 ? _membership.Current.Shards.With(_replicaCount) : _membership.Current.Shards;
 
-    public ShardedWriter OpenWriter(ulong epoch, CancellationToken cancellationToken) =>
-        new(_connections, () => View, epoch, _time, Counters, cancellationToken);
+    /// <param name="epoch">This worker's incarnation.</param>
+    /// <param name="root">Parent of the first Block of the Sequence that is written.</param>
+    /// <param name="cancellationToken">Aborts all calls.</param>
+    public ShardedWriter OpenWriter(ulong epoch, BlockId root, CancellationToken cancellationToken) =>
+        new(_connections, () => View, epoch, _time, Counters, cancellationToken) { Owner = BlockIdChain.OwnerOf(root) };
 
     public async ValueTask DisposeAsync()
     {

@@ -50,6 +50,7 @@ public sealed class SlabFrameMarshallerTests
             Assert.Equal(TestSlabs.Id(3), frame.BlockId);
             Assert.Equal((layer, layerCount, (SlabStatus)status), (frame.Layer, frame.LayerCount, frame.Status));
             Assert.Equal((workerId, epoch, isTransient, !isTransient), (frame.WorkerId, frame.Epoch, frame.Transient, frame.Copied));
+            Assert.Equal(isTransient ? TestSlabs.Id(8) : default, frame.Owner);
             Assert.Equal(slab, frame.SlabBytes.ToArray());
         }
 
@@ -133,6 +134,7 @@ public sealed class SlabFrameMarshallerTests
             Epoch = epoch,
             Transient = isTransient,
             Copied = !isTransient,
+            Owner = isTransient ? TestSlabs.Id(8) : default,
         };
     }
 
@@ -148,6 +150,7 @@ public sealed class SlabFrameMarshallerTests
             Epoch = epoch,
             Transient = isTransient,
             Copied = !isTransient,
+            Owner = isTransient ? TestSlabs.Id(8).ToByteString() : ByteString.Empty,
         };
 
     private static byte[] RandomBytes(int length)

@@ -11,6 +11,8 @@ namespace KvCluster.Compression.Blocks;
 /// </summary>
 public static class BlockIdChain
 {
+    private static ReadOnlySpan<byte> OwnerSalt => "owner"u8;
+
     /// <summary>The parent of a Sequence's first Block.</summary>
     public static BlockId Root(string tenant, ulong modelFingerprint, ulong codecFingerprint)
     {
@@ -19,6 +21,18 @@ public static class BlockIdChain
         BinaryPrimitives.WriteUInt64LittleEndian(input, modelFingerprint);
         BinaryPrimitives.WriteUInt64LittleEndian(input.AsSpan(8), codecFingerprint);
         salt.CopyTo(input, 16);
+        return Hash(input);
+    }
+
+    /// <summary>
+    /// Says whose a Sequence's Blocks are without saying who that is, and without telling the ids of its Blocks: the same for all Sequences of one
+    /// tenant, model and codec.
+    /// </summary>
+    public static BlockId OwnerOf(BlockId root)
+    {
+        Span<byte> input = stackalloc byte[BlockId.SizeBytes + OwnerSalt.Length];
+        root.Write(input);
+        OwnerSalt.CopyTo(input[BlockId.SizeBytes..]);
         return Hash(input);
     }
 

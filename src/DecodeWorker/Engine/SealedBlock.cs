@@ -8,10 +8,11 @@ internal sealed class SealedBlock : IDisposable
 {
     private readonly SlabLease?[] _slabs;
 
-    public SealedBlock(KvBlock block, ulong epoch)
+    public SealedBlock(KvBlock block, ulong epoch, BlockId root)
     {
         BlockId = block.BlockId;
         Epoch = epoch;
+        Root = root;
         _slabs = new SlabLease?[block.LayerCount];
         for (var layer = 0; layer < _slabs.Length; layer++)
         {
@@ -25,6 +26,9 @@ internal sealed class SealedBlock : IDisposable
 
     /// <summary>Of the worker, as in the headers of the slabs.</summary>
     public ulong Epoch { get; }
+
+    /// <summary>Parent of the first Block of its Sequence.</summary>
+    public BlockId Root { get; }
 
     public int LayerCount => _slabs.Length;
 

@@ -30,7 +30,7 @@ internal sealed class WriteBehind(KvStoreShards store, long limitBytes, DecodeMe
             return;
         }
 
-        var sealedBlock = new SealedBlock(block, cache.WriterEpoch);
+        var sealedBlock = new SealedBlock(block, cache.WriterEpoch, cache.Root);
         Interlocked.Add(ref _queuedBytes, sealedBlock.SizeBytes);
         if (!_blocks.Writer.TryWrite(sealedBlock))
         {
@@ -78,7 +78,7 @@ internal sealed class WriteBehind(KvStoreShards store, long limitBytes, DecodeMe
                 return;
             }
 
-            await using var writer = store.OpenWriter(block.Epoch, cancellationToken);
+            await using var writer = store.OpenWriter(block.Epoch, block.Root, cancellationToken);
             for (var layer = 0; layer < block.LayerCount; layer++)
             {
                 await writer.EnqueueAsync(block.BlockId, layer, block.LayerCount, block.Take(layer));

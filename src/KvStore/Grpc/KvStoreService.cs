@@ -3,6 +3,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Tiers;
@@ -57,6 +58,27 @@ internal sealed class KvStoreService(
         return Task.FromResult(new ReleaseLeaseReply());
     }
 
+    public override Task<PinReply> Pin(PinRequest request, ServerCallContext context)
+    {
+        BlockId[] ids = KvStoreCalls.ParseIds(request.BlockIds);
+        double maxMs = options.Value.MaxPinTime.TotalMilliseconds;
+        if (request.PinMs < 1 || request.PinMs > maxMs)
+        {
+            throw new RpcException(StoreStatus.InvalidField("pin_ms", $"must be 1 to {maxMs} (KvStore:MaxPinTime), not {request.PinMs}"));
+        }
+
+        PinOutcome outcome = tier.Pin(ids, TimeSpan.FromMilliseconds(request.PinMs));
+        return outcome.IsFull
+            ? throw new RpcException(StoreStatus.PinsFull(options.Value.MaxPinnedShare))
+            : Task.FromResult(new PinReply { PinnedBlockCount = outcome.BlockCount, PinId = outcome.PinId });
+    }
+
+    public override Task<UnpinReply> Unpin(UnpinRequest request, ServerCallContext context)
+    {
+        tier.ReleaseLease(request.PinId);
+        return Task.FromResult(new UnpinReply());
+    }
+
     public override Task<DropReply> Drop(DropRequest request, ServerCallContext context)
     {
         BlockId[] ids = KvStoreCalls.ParseIds(request.BlockIds);
@@ -91,6 +113,9 @@ internal sealed class KvStoreService(
             StaleEpochPuts = counters.StaleEpochPuts,
             DroppedBlocks = counters.DroppedBlocks,
             AbortedBlocks = counters.AbortedBlocks,
+            PinnedByteCount = stat.PinnedByteCount,
+            OverQuotaBlocks = counters.OverQuotaBlocks,
+            ExpiredBlocks = counters.ExpiredBlocks,
         };
         foreach (IColdTier cold in tier.ColdTiers)
         {

@@ -92,7 +92,7 @@ internal sealed class PutCall(IBlockTier tier, TimeSpan silenceTimeout, TimeProv
         }
 
         _workerId = frame.WorkerId;
-        return tier.BeginPut(frame.WorkerId, frame.Epoch) ?? throw new RpcException(StoreStatus.StaleEpoch(frame.WorkerId, frame.Epoch));
+        return tier.BeginPut(frame.WorkerId, frame.Epoch, frame.Owner) ?? throw new RpcException(StoreStatus.StaleEpoch(frame.WorkerId, frame.Epoch));
     }
 
     private RpcException Refuse(Status status, SlabError error, Protocol.SlabFrame frame)

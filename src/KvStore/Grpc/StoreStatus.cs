@@ -48,6 +48,9 @@ internal static class StoreStatus
     public static Status PutTimedOut(TimeSpan timeout) => new(
         StatusCode.DeadlineExceeded, $"no slab came for {timeout.TotalSeconds} s while blocks were incomplete (KvStore:PutTimeout)");
 
+    public static Status PinsFull(double share) => new(
+        StatusCode.ResourceExhausted, $"pinned blocks would take more than {share:P0} of the memory budget (KvStore:MaxPinnedShare); unpin others first");
+
     public static Status LeaseUnknown(string leaseId) => new(
         StatusCode.NotFound, $"lease {leaseId} is not known: it was released or has expired; look the blocks up again");
 }

@@ -36,6 +36,21 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// <summary>Which block goes when memory is full: <c>arc</c> (default), <c>s3fifo</c> or <c>lru</c>; compared in docs/traces.md.</summary>
     public string EvictionPolicy { get; set; } = EvictionPolicies.Default;
 
+    /// <summary>
+    /// Bytes of memory that the blocks of one owner (a tenant, with one model and codec) may take: beyond it, its own longest unused blocks go first.
+    /// Blocks in use may be over it. Default 0: no quota.
+    /// </summary>
+    public long OwnerQuotaBytes { get; set; }
+
+    /// <summary>Blocks that nobody asked for in this time are dropped from memory, and not written to disk or Redis for it. Default zero: never.</summary>
+    public TimeSpan BlockTtl { get; set; }
+
+    /// <summary>Most of the memory budget that pinned blocks may take, 0 to 1. Default 0.25. 0: no pins.</summary>
+    public double MaxPinnedShare { get; set; } = 0.25;
+
+    /// <summary>Longest pin that is given. Default 24 hours.</summary>
+    public TimeSpan MaxPinTime { get; set; } = TimeSpan.FromHours(24);
+
     /// <summary>Where blocks are kept on disk, by one store at a time. Default empty: nowhere, memory only.</summary>
     public string DataFolder { get; set; } = "";
 
@@ -162,6 +177,26 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (PutTimeout <= TimeSpan.Zero)
         {
             yield return $"{nameof(PutTimeout)} must be over 0, not {PutTimeout}";
+        }
+
+        if (OwnerQuotaBytes < 0)
+        {
+            yield return $"{nameof(OwnerQuotaBytes)} must be 0 (no quota) or more, not {OwnerQuotaBytes}";
+        }
+
+        if (BlockTtl < TimeSpan.Zero)
+        {
+            yield return $"{nameof(BlockTtl)} must be 0 (blocks stay until they are evicted) or more, not {BlockTtl}";
+        }
+
+        if (MaxPinnedShare is not (>= 0 and <= 1))
+        {
+            yield return $"{nameof(MaxPinnedShare)} must be 0 to 1, not {MaxPinnedShare}";
+        }
+
+        if (MaxPinTime <= TimeSpan.Zero)
+        {
+            yield return $"{nameof(MaxPinTime)} must be over 0, not {MaxPinTime}";
         }
 
         if (MaxLeaseTime <= TimeSpan.Zero)

@@ -3,7 +3,6 @@ using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Disk.Files;
 using KvCluster.KvStore.Disk.Format;
-using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Isolation;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tiers;
@@ -25,7 +24,7 @@ internal static class TierServices
         if (!hasDisk && !hasRedis)
         {
             services.AddSingleton(provider => new MemoryTier(
-                options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>(), policy: Policy(options), pool: SlabPool.Shared));
+                options.EffectiveMemoryBudgetBytes, provider.GetRequiredService<TimeProvider>(), options: Memory(options)));
             return services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<MemoryTier>());
         }
 
@@ -44,7 +43,7 @@ internal static class TierServices
 
         // In the order registered, the faster tier first.
         services.AddSingleton(provider => new TieredStore(
-            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Policy(options), SlabPool.Shared));
+            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Memory(options)));
         services.AddSingleton(provider => provider.GetRequiredService<TieredStore>().Memory);
         services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<TieredStore>());
         return services.AddHostedService<FlushAtStop>();
@@ -79,7 +78,14 @@ internal static class TierServices
 
     private static long QueueBytes(KvStoreOptions options) => Math.Clamp(options.EffectiveMemoryBudgetBytes / 8, MinQueueBytes, MaxQueueBytes);
 
-    private static IEvictionPolicy Policy(KvStoreOptions options) => EvictionPolicies.Create(options.EvictionPolicy, options.EffectiveMemoryBudgetBytes);
+    private static MemoryTierOptions Memory(KvStoreOptions options) => new()
+    {
+        EvictionPolicy = options.EvictionPolicy,
+        Pool = SlabPool.Shared,
+        OwnerQuotaBytes = options.OwnerQuotaBytes,
+        BlockTtl = options.BlockTtl,
+        MaxPinnedShare = options.MaxPinnedShare,
+    };
 
     private static DiskTier OpenDisk(KvStoreOptions options, IServiceProvider provider)
     {

@@ -16,6 +16,9 @@ internal sealed class BlockLease(string id, long number, IReadOnlyList<StoredBlo
     /// <summary>Blocks that were only in the tier below, held there.</summary>
     public IReadOnlyList<BlockId> BelowIds { get; } = belowIds;
 
+    /// <summary>Whether it is to last: counted against the share of pins.</summary>
+    public bool IsPin { get; init; }
+
     /// <summary>On the tier's clock.</summary>
     public TimeSpan ExpiresAt { get; set; } = expiresAt;
 }

@@ -18,15 +18,23 @@ internal sealed class LeaseTable(BlockTable table, ITierBelow below, string idPr
 
     public IReadOnlyCollection<BlockLease> All => _leases.Values;
 
+    /// <summary>Bytes in memory that pins hold.</summary>
+    public long PinnedBytes { get; private set; }
+
     /// <param name="blocks">Leased here.</param>
     /// <param name="belowIds">Leased below, and held there already.</param>
     /// <param name="expiresAt">On the tier's clock.</param>
-    public string Create(IReadOnlyList<StoredBlock> blocks, IReadOnlyList<BlockId> belowIds, TimeSpan expiresAt)
+    /// <param name="isPin">Whether its bytes count as pinned.</param>
+    public string Create(IReadOnlyList<StoredBlock> blocks, IReadOnlyList<BlockId> belowIds, TimeSpan expiresAt, bool isPin = false)
     {
-        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", _lastNumber, blocks, belowIds, expiresAt);
+        var lease = new BlockLease($"{idPrefix}-{++_lastNumber}", _lastNumber, blocks, belowIds, expiresAt) { IsPin = isPin };
         foreach (StoredBlock block in blocks)
         {
             table.Lease(block);
+            if (isPin && block.PinCount++ == 0)
+            {
+                PinnedBytes += block.ByteCount;
+            }
         }
 
         _leases.Add(lease.Id, lease);
@@ -57,6 +65,10 @@ internal sealed class LeaseTable(BlockTable table, ITierBelow below, string idPr
             foreach (StoredBlock block in lease.Blocks)
             {
                 table.Unlease(block);
+                if (lease.IsPin && --block.PinCount == 0)
+                {
+                    PinnedBytes -= block.ByteCount;
+                }
             }
 
             foreach (BlockId blockId in lease.BelowIds)

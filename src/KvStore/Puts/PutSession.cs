@@ -3,9 +3,12 @@ using KvCluster.Compression.Blocks;
 namespace KvCluster.KvStore.Puts;
 
 /// <summary>One Put call, as the tier sees it. Guarded by the tier's lock.</summary>
-internal sealed class PutSession(WorkerEpoch worker, ulong epoch)
+internal sealed class PutSession(WorkerEpoch worker, ulong epoch, BlockId owner = default)
 {
     public ulong Epoch { get; } = epoch;
+
+    /// <summary>Whose blocks it puts; all zero: nobody's.</summary>
+    public BlockId Owner { get; } = owner;
 
     public bool IsStale => Epoch < worker.Latest;
 

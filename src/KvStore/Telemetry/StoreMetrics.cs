@@ -22,6 +22,8 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Count("hit.blocks", null, () => counters.HitBlocks, "Blocks asked for and found.");
         Count("miss.blocks", null, () => counters.MissBlocks, "Blocks asked for and not found.");
         Count("evicted.blocks", null, () => counters.EvictedBlocks, "Blocks evicted for room.");
+        Count("over_quota.blocks", null, () => counters.OverQuotaBlocks, "Blocks evicted because their owner was over its quota.");
+        Count("expired.blocks", null, () => counters.ExpiredBlocks, "Blocks dropped because nobody had asked for them in time.");
         Count("dropped.blocks", null, () => counters.DroppedBlocks, "Blocks dropped on request.");
         Count("aborted.blocks", null, () => counters.AbortedBlocks, "Blocks whose writers went away before they were complete.");
         Count("refused.slabs", null, () => counters.RefusedSlabs, "Slabs refused by verification at Put.");
@@ -42,6 +44,7 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Measure("used", "By", () => tier.Stat().ByteCount, "Bytes of slabs held.");
         Measure("budget", "By", () => tier.Stat().ByteBudget, "Most bytes of slabs that may be held.");
         Measure("blocks", null, () => tier.Stat().BlockCount, "Blocks held, pending ones too.");
+        Measure("pinned", "By", () => tier.Stat().PinnedByteCount, "Bytes of blocks under a pin.");
         Measure("leased_blocks", null, () => tier.Stat().LeasedBlockCount, "Blocks under a lease.");
         Measure("pending_blocks", null, () => tier.Stat().PendingBlockCount, "Blocks that are being put.");
         Measure("waiting_readers", null, () => tier.Stat().WaitingReaderCount, "Blocks or layers that readers wait for.");

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Eviction;
+using KvCluster.KvStore.Quotas;
 
 namespace KvCluster.KvStore.Tiers;
 
@@ -12,7 +13,7 @@ namespace KvCluster.KvStore.Tiers;
 /// less what the pool keeps idle.
 /// The policy has exactly the complete attached blocks, and holds those that are read or leased.
 /// </remarks>
-internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, StoreCounters counters, ITierBelow below, IdleMemory? idle = null)
+internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, StoreCounters counters, ITierBelow below, IdleMemory? idle = null, OwnerQuota? quota = null)
 {
     private readonly Dictionary<BlockId, StoredBlock> _attached = [];
     private readonly HashSet<StoredBlock> _detached = [];
@@ -25,6 +26,8 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
 
     public int Count => _attached.Count;
 
+    public OwnerQuota? Quota => quota;
+
     public IEnumerable<StoredBlock> Attached => _attached.Values;
 
     public IEnumerable<StoredBlock> Detached => _detached;
@@ -34,9 +37,9 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
 
     public bool TryFind(BlockId id, [NotNullWhen(true)] out StoredBlock? block) => _attached.TryGetValue(id, out block);
 
-    public StoredBlock Create(BlockId id, in BlockIdentity identity, bool isTransient)
+    public StoredBlock Create(BlockId id, in BlockIdentity identity, bool isTransient, BlockId owner = default)
     {
-        var block = new StoredBlock(id, identity, isTransient);
+        var block = new StoredBlock(id, identity, isTransient) { Owner = owner };
         _attached.Add(id, block);
         return block;
     }
@@ -46,13 +49,23 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
     /// <summary>Whether <see cref="MakeRoom"/> would.</summary>
     public bool CanMakeRoom(long sizeBytes) => CanMakeRoom(sizeBytes, RoomBytes);
 
-    /// <summary>Evicts until <paramref name="sizeBytes"/> fit. False, and nothing is evicted, when they can't.</summary>
-    public bool MakeRoom(long sizeBytes)
+    /// <summary>
+    /// Evicts until <paramref name="sizeBytes"/> fit, from the blocks of <paramref name="owner"/> first when it is over its quota. False, and nothing is
+    /// evicted, when they can't.
+    /// </summary>
+    public bool MakeRoom(long sizeBytes, BlockId owner = default)
     {
         long roomBytes = RoomBytes;
         if (!CanMakeRoom(sizeBytes, roomBytes))
         {
             return false;
+        }
+
+        while (quota?.NextToGo(owner, sizeBytes) is { } own)
+        {
+            counters.OverQuotaBlock();
+            below.Evicting(own);
+            Detach(own);
         }
 
         while (UsedBytes + sizeBytes > roomBytes)
@@ -75,9 +88,11 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
         block.SlabCount++;
         block.ByteCount += slab.ReservedBytes;
         UsedBytes += slab.ReservedBytes;
+        quota?.Charge(block, slab.ReservedBytes);
         if (block.SlabCount == block.LayerCount)
         {
             block.State = StoredBlockState.Complete;
+            quota?.List(block);
             UpdatePolicy(block);
         }
     }
@@ -86,6 +101,7 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
     public void Detach(StoredBlock block)
     {
         _attached.Remove(block.Id);
+        quota?.Unlist(block);
         block.IsAttached = false;
         if (block.State == StoredBlockState.Pending)
         {
@@ -132,7 +148,11 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
     }
 
     /// <summary>A request asked for this prefix of a chain.</summary>
-    public void Use(IReadOnlyList<StoredBlock> chain) => policy.Use(chain);
+    public void Use(IReadOnlyList<StoredBlock> chain)
+    {
+        policy.Use(chain);
+        quota?.Use(chain);
+    }
 
     private bool CanMakeRoom(long sizeBytes, long roomBytes) => UsedBytes - EvictableBytes + sizeBytes <= roomBytes;
 
@@ -173,6 +193,7 @@ internal sealed class BlockTable(long budgetBytes, IEvictionPolicy policy, Store
     private void Free(StoredBlock block)
     {
         UsedBytes -= block.ByteCount;
+        quota?.Discharge(block);
         foreach (SlabLease? slab in block.Slabs)
         {
             slab?.Dispose();

@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
+using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 
@@ -18,8 +19,8 @@ internal interface IBlockTier
     /// <summary>Notes the current incarnation of a worker: Puts of older ones are refused from now on.</summary>
     public void NoteEpoch(string workerId, ulong epoch);
 
-    /// <summary>Begins a Put. Null when a newer incarnation of the worker has written.</summary>
-    public PutSession? BeginPut(string workerId, ulong epoch);
+    /// <summary>Begins a Put of blocks that count against the quota of <paramref name="owner"/>. Null when a newer incarnation of the worker has written.</summary>
+    public PutSession? BeginPut(string workerId, ulong epoch, BlockId owner = default);
 
     /// <summary>Takes over the slab, also when it is not stored.</summary>
     public PutOutcome Add(PutSession session, in VerifiedSlab slab);
@@ -61,6 +62,9 @@ internal interface IBlockTier
 
     /// <summary>Which blocks are complete, in the order of <paramref name="ids"/>; leased when <paramref name="leaseTime"/> is over 0 and any are.</summary>
     public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);
+
+    /// <summary>Keeps leading blocks that are complete from being evicted, until the time is over or <see cref="ReleaseLease"/> names the pin.</summary>
+    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime);
 

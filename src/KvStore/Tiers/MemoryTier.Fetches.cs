@@ -58,7 +58,7 @@ internal sealed partial class MemoryTier
     {
         lock (_lock)
         {
-            _leases.ReleaseExpired(Now);
+            DropExpiredLocked(Now);
             int newlyFoundCount = cursors.Count(cursor => cursor is { IsClosed: false, WasFound: false });
             bool isStored = TryStoreLocked(block);
             foreach (BlockCursor cursor in cursors)
@@ -171,7 +171,7 @@ internal sealed partial class MemoryTier
         {
             if (block.Slabs[layer] is null)
             {
-                _table.AddSlab(block, layer, slabs[layer]);
+                AddSlabLocked(block, layer, slabs[layer]);
             }
             else
             {

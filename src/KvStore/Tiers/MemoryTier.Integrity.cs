@@ -34,6 +34,14 @@ internal sealed partial class MemoryTier
                 Require(block.LeaseCount == leaseCount, $"block {block.Id} counts {block.LeaseCount} leases and has {leaseCount}");
             }
 
+            long pinnedBytes = all.Where(block => block.PinCount > 0).Sum(block => block.ByteCount);
+            Require(_leases.PinnedBytes == pinnedBytes + FreedPinnedBytes(all), "the pinned bytes are miscounted");
+            foreach ((BlockId owner, long bytes) in _table.Quota?.Usage ?? [])
+            {
+                long owned = all.Where(block => block.Owner == owner).Sum(block => block.ByteCount);
+                Require(bytes == owned, $"owner {owner} has {owned} bytes, {bytes} are counted");
+            }
+
             if (ownPool is not null)
             {
                 ownPool.CheckIntegrity();
@@ -75,6 +83,14 @@ internal sealed partial class MemoryTier
             return _table.TryFind(id, out StoredBlock? block) ? block.WriterCount : 0;
         }
     }
+
+    /// <summary>A dropped block stays in the pins that it was in.</summary>
+    private long FreedPinnedBytes(StoredBlock[] all) => _leases.All
+        .Where(lease => lease.IsPin)
+        .SelectMany(lease => lease.Blocks)
+        .Distinct()
+        .Except(all)
+        .Sum(block => block.ByteCount);
 
     private static void CheckBlock(StoredBlock block)
     {

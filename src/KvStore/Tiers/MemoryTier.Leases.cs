@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Leases;
 
 namespace KvCluster.KvStore.Tiers;
 
@@ -22,7 +23,7 @@ internal sealed partial class MemoryTier
         bool isLease = leaseTime > TimeSpan.Zero;
         lock (_lock)
         {
-            _leases.ReleaseExpired(Now);
+            DropExpiredLocked(Now);
             for (int i = 0; i < ids.Count; i++)
             {
                 BlockId id = ids[i];
@@ -62,10 +63,47 @@ internal sealed partial class MemoryTier
 
     private void NoteReuseLocked(StoredBlock block)
     {
+        block.LastUsedAt = Now;
         if (!block.WasUsedAgain)
         {
             block.WasUsedAgain = true;
             _below.Reused(block);
+        }
+    }
+
+    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime)
+    {
+        lock (_lock)
+        {
+            DropExpiredLocked(Now);
+            var held = new List<StoredBlock>();
+            var belowIds = new List<BlockId>();
+            long addedBytes = 0;
+            foreach (BlockId id in ids)
+            {
+                if (_table.TryFind(id, out StoredBlock? block) && block.State == StoredBlockState.Complete)
+                {
+                    held.Add(block);
+                    addedBytes += block.PinCount == 0 ? block.ByteCount : 0;
+                }
+                else if (_below.TryHold(id))
+                {
+                    belowIds.Add(id);
+                }
+                else
+                {
+                    break;
+                }
+            }
+
+            if (_leases.PinnedBytes + addedBytes > _maxPinnedBytes)
+            {
+                belowIds.ForEach(_below.Unhold);
+                return new PinOutcome(0, "", IsFull: true);
+            }
+
+            int count = held.Count + belowIds.Count;
+            return new PinOutcome(count, count == 0 ? "" : _leases.Create(held, belowIds, Now + pinTime, isPin: true));
         }
     }
 
@@ -74,7 +112,7 @@ internal sealed partial class MemoryTier
         lock (_lock)
         {
             TimeSpan now = Now;
-            _leases.ReleaseExpired(now);
+            DropExpiredLocked(now);
             return _leases.TryRenew(leaseId, now + leaseTime);
         }
     }
@@ -83,7 +121,7 @@ internal sealed partial class MemoryTier
     {
         lock (_lock)
         {
-            _leases.ReleaseExpired(Now);
+            DropExpiredLocked(Now);
             _leases.Release(leaseId);
         }
     }
@@ -92,7 +130,7 @@ internal sealed partial class MemoryTier
     {
         lock (_lock)
         {
-            _leases.ReleaseExpired(Now);
+            DropExpiredLocked(Now);
             int leased = 0;
             int pending = 0;
             int read = 0;
@@ -104,7 +142,10 @@ internal sealed partial class MemoryTier
             }
 
             return new TierStat(
-                _table.Count, _table.UsedBytes, _table.BudgetBytes, leased, pending, read + _table.Detached.Count(), _waits.Count);
+                _table.Count, _table.UsedBytes, _table.BudgetBytes, leased, pending, read + _table.Detached.Count(), _waits.Count)
+            {
+                PinnedByteCount = _leases.PinnedBytes,
+            };
         }
     }
 }

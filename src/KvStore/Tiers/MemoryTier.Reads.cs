@@ -10,6 +10,7 @@ internal sealed partial class MemoryTier
         var session = new ReadSession { OpenCursorCount = ids.Count };
         lock (_lock)
         {
+            DropExpiredLocked(Now);
             foreach (BlockId id in ids)
             {
                 var cursor = new BlockCursor(session, id);

@@ -1,6 +1,7 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Leases;
+using KvCluster.KvStore.Quotas;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 
@@ -24,27 +25,31 @@ internal sealed partial class MemoryTier : IBlockTier
     private readonly ReadWaits _waits = new();
     private readonly EpochRegistry _epochs = new();
     private readonly ITierBelow _below;
+    private readonly TimeSpan _blockTtl;
+    private readonly long _maxPinnedBytes;
 
     /// <param name="budgetBytes">Most bytes of memory.</param>
     /// <param name="time">Clock of leases.</param>
     /// <param name="below">The tier that evicted blocks go to, and that further blocks are in; null for none.</param>
     /// <param name="counters">Shared with the tiers around it; null for its own.</param>
-    /// <param name="policy">Which block goes for room; null for the longest unused.</param>
-    /// <param name="pool">Whose idle memory counts against the budget; null: only slabs do.</param>
+    /// <param name="options">Null for the defaults.</param>
     public MemoryTier(
-        long budgetBytes,
-        TimeProvider time,
-        ITierBelow? below = null,
-        StoreCounters? counters = null,
-        IEvictionPolicy? policy = null,
-        SlabPool? pool = null)
+        long budgetBytes, TimeProvider time, ITierBelow? below = null, StoreCounters? counters = null, MemoryTierOptions? options = null)
     {
+        options ??= new MemoryTierOptions();
         Counters = counters ?? new StoreCounters();
         _below = below ?? NothingBelow.Instance;
         _time = time;
         _startTimestamp = time.GetTimestamp();
         _table = new BlockTable(
-            budgetBytes, policy ?? new LruPolicy(), Counters, _below, pool is null ? null : IdleMemory.Plan(pool, budgetBytes));
+            budgetBytes,
+            EvictionPolicies.Create(options.EvictionPolicy, budgetBytes),
+            Counters,
+            _below,
+            options.Pool is null ? null : IdleMemory.Plan(options.Pool, budgetBytes),
+            options.OwnerQuotaBytes > 0 ? new OwnerQuota(options.OwnerQuotaBytes) : null);
+        _blockTtl = options.BlockTtl;
+        _maxPinnedBytes = (long)(options.MaxPinnedShare * budgetBytes);
         _leases = new LeaseTable(_table, _below, time.GetUtcNow().Ticks.ToString("x"));
     }
 
@@ -60,11 +65,11 @@ internal sealed partial class MemoryTier : IBlockTier
         }
     }
 
-    public PutSession? BeginPut(string workerId, ulong epoch)
+    public PutSession? BeginPut(string workerId, ulong epoch, BlockId owner = default)
     {
         lock (_lock)
         {
-            var session = new PutSession(_epochs.Observe(workerId, epoch), epoch);
+            var session = new PutSession(_epochs.Observe(workerId, epoch), epoch, owner);
             if (!session.IsStale)
             {
                 return session;
@@ -164,8 +169,8 @@ internal sealed partial class MemoryTier : IBlockTier
         }
         else
         {
-            _leases.ReleaseExpired(Now);
-            if (!_table.MakeRoom(slab.Lease.ReservedBytes))
+            DropExpiredLocked(Now);
+            if (!_table.MakeRoom(slab.Lease.ReservedBytes, block?.Owner ?? session.Owner))
             {
                 return new PutOutcome(PutResult.StoreFull);
             }
@@ -173,7 +178,7 @@ internal sealed partial class MemoryTier : IBlockTier
 
         if (isNew)
         {
-            block = _table.Create(id, identity, slab.IsTransient);
+            block = _table.Create(id, identity, slab.IsTransient, session.Owner);
             BindWaitingLocked(block);
         }
 
@@ -186,7 +191,7 @@ internal sealed partial class MemoryTier : IBlockTier
 
         if (result == PutResult.Stored)
         {
-            _table.AddSlab(block!, slab.Header.Layer, slab.Lease);
+            AddSlabLocked(block!, slab.Header.Layer, slab.Lease);
             _waits.Signal(id);
         }
 
@@ -198,6 +203,15 @@ internal sealed partial class MemoryTier : IBlockTier
         }
 
         return new PutOutcome(result);
+    }
+
+    private void AddSlabLocked(StoredBlock block, int layer, SlabLease slab)
+    {
+        _table.AddSlab(block, layer, slab);
+        if (block.State == StoredBlockState.Complete)
+        {
+            NoteCompleteLocked(block);
+        }
     }
 
     private void DetachLocked(StoredBlock block)

@@ -18,6 +18,8 @@ internal sealed class StoreCounters
     private long _abortedBlocks;
     private long _belowHitBlocks;
     private long _promotedBlocks;
+    private long _overQuotaBlocks;
+    private long _expiredBlocks;
 
     public long PutSlabs => Volatile.Read(ref _putSlabs);
 
@@ -50,6 +52,16 @@ internal sealed class StoreCounters
 
     /// <summary>Blocks brought up from the tier below.</summary>
     public long PromotedBlocks => Volatile.Read(ref _promotedBlocks);
+
+    /// <summary>Blocks evicted because their owner was over its quota.</summary>
+    public long OverQuotaBlocks => Volatile.Read(ref _overQuotaBlocks);
+
+    /// <summary>Blocks dropped because nobody had asked for them in time.</summary>
+    public long ExpiredBlocks => Volatile.Read(ref _expiredBlocks);
+
+    public void OverQuotaBlock() => Interlocked.Increment(ref _overQuotaBlocks);
+
+    public void ExpiredBlock() => Interlocked.Increment(ref _expiredBlocks);
 
     public void StoredSlab(int sizeBytes)
     {

@@ -18,6 +18,9 @@ internal sealed class StoredBlock : EvictionEntry
 
     public bool IsTransient { get; }
 
+    /// <summary>Against whose quota it counts; all zero: nobody's.</summary>
+    public BlockId Owner { get; init; }
+
     /// <summary>One a layer; null until it comes.</summary>
     public SlabLease?[] Slabs { get; }
 
@@ -41,6 +44,15 @@ internal sealed class StoredBlock : EvictionEntry
 
     /// <summary>Whether a Lookup found it after it was complete.</summary>
     public bool WasUsedAgain { get; set; }
+
+    /// <summary>Pins that hold it; they are leases too.</summary>
+    public int PinCount { get; set; }
+
+    /// <summary>When it was complete or last asked for, on the tier's clock; only where blocks expire.</summary>
+    public TimeSpan LastUsedAt { get; set; }
+
+    /// <summary>Orders the blocks of an owner by their last use.</summary>
+    public long UseNumber { get; set; }
 
     public bool IsEvictable => IsAttached && State == StoredBlockState.Complete && ReaderCount == 0 && LeaseCount == 0;
 }

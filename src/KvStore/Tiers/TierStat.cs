@@ -8,4 +8,8 @@ internal readonly record struct TierStat(
     int LeasedBlockCount,
     int PendingBlockCount,
     int ReadBlockCount,
-    int WaitingReaderCount);
+    int WaitingReaderCount)
+{
+    /// <summary>Bytes in memory that pins hold.</summary>
+    public long PinnedByteCount { get; init; }
+}

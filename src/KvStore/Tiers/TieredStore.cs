@@ -1,6 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
-using KvCluster.KvStore.Eviction;
+using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 
@@ -27,13 +27,12 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     /// <param name="memoryBudgetBytes">Most bytes of slabs in memory.</param>
     /// <param name="levels">One or two tiers below, the faster first; the caller's to dispose, after this.</param>
     /// <param name="time">Clock of leases.</param>
-    /// <param name="policy">Which block leaves memory for room; null for the longest unused.</param>
-    /// <param name="pool">Whose idle memory counts against the budget; null: only slabs do.</param>
-    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, IEvictionPolicy? policy = null, SlabPool? pool = null)
+    /// <param name="options">Of the memory tier; null for its defaults.</param>
+    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, MemoryTierOptions? options = null)
     {
         ColdTiers = [.. levels.Select(level => level.Tier)];
         _cold = levels.Count == 1 ? levels[0].Tier : new ColdChain(levels[0].Tier, levels[1].Tier);
-        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters, policy, pool);
+        Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters, options);
         _promotions = new Promotions(Memory, _cold);
     }
 
@@ -45,7 +44,7 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
 
     public void NoteEpoch(string workerId, ulong epoch) => Memory.NoteEpoch(workerId, epoch);
 
-    public PutSession? BeginPut(string workerId, ulong epoch) => Memory.BeginPut(workerId, epoch);
+    public PutSession? BeginPut(string workerId, ulong epoch, BlockId owner = default) => Memory.BeginPut(workerId, epoch, owner);
 
     public PutOutcome Add(PutSession session, in VerifiedSlab slab) => Memory.Add(session, slab);
 
@@ -104,6 +103,8 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
 
     public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId) =>
         Memory.LookupEvery(ids, leaseTime, out leaseId);
+
+    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime) => Memory.Pin(ids, pinTime);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime) => Memory.TryRenewLease(leaseId, leaseTime);
 

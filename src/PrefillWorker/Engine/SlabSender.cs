@@ -1,4 +1,5 @@
 using Grpc.Core;
+using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Engine;
 using KvCluster.Workers;
 
@@ -9,13 +10,13 @@ namespace KvCluster.PrefillWorker.Engine;
 /// lost does not stop the prompt: its first token is still worth having, and the decode worker computes what it can't get.
 /// </summary>
 internal sealed class SlabSender(
-    SlabOutbox outbox, KvStoreShards store, ulong epoch, int layerCount, Action onRoom, ILogger log)
+    SlabOutbox outbox, KvStoreShards store, ulong epoch, BlockId root, int layerCount, Action onRoom, ILogger log)
 {
     /// <summary>Ends when the outbox is closed and every Block is acknowledged.</summary>
     /// <exception cref="RpcException">UNAVAILABLE: the store did not take all of it.</exception>
     public async Task<SentSlabs> RunAsync(string requestId, CancellationToken cancellationToken)
     {
-        await using var writer = store.OpenWriter(epoch, cancellationToken);
+        await using var writer = store.OpenWriter(epoch, root, cancellationToken);
         while (await outbox.WaitAsync(cancellationToken))
         {
             while (outbox.TryTake(out var slab))

@@ -40,7 +40,7 @@ internal sealed class PrefillCall(
 
         var sequence = new PrefillSequence(plan.RequestId, plan.Generation, cache, outbox, queued, sendsTail: plan.Blocks.TailId is not null);
         sequence.CountQueued();
-        var sender = new SlabSender(outbox, parts.Store, epoch, parts.Model.Runner.Geometry.LayerCount, parts.Engine.Wake, parts.Log);
+        var sender = new SlabSender(outbox, parts.Store, epoch, plan.Blocks.Root, parts.Model.Runner.Geometry.LayerCount, parts.Engine.Wake, parts.Log);
         var sending = sender.RunAsync(plan.RequestId, cancellationToken);
         try
         {

@@ -20,6 +20,10 @@ public static partial class KvStore
 
         public virtual Task<ReleaseLeaseReply> ReleaseLease(ReleaseLeaseRequest request, ServerCallContext context) => throw Unimplemented();
 
+        public virtual Task<PinReply> Pin(PinRequest request, ServerCallContext context) => throw Unimplemented();
+
+        public virtual Task<UnpinReply> Unpin(UnpinRequest request, ServerCallContext context) => throw Unimplemented();
+
         public virtual Task<DropReply> Drop(DropRequest request, ServerCallContext context) => throw Unimplemented();
 
         public virtual Task<StatReply> Stat(StatRequest request, ServerCallContext context) => throw Unimplemented();

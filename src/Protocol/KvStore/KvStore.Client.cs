@@ -57,6 +57,20 @@ public static partial class KvStore
             ReleaseLeaseRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
             ReleaseLeaseAsync(request, new CallOptions(headers, deadline, cancellationToken));
 
+        public virtual AsyncUnaryCall<PinReply> PinAsync(PinRequest request, CallOptions options) =>
+            CallInvoker.AsyncUnaryCall(PinMethod, null, options, request);
+
+        public virtual AsyncUnaryCall<PinReply> PinAsync(
+            PinRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
+            PinAsync(request, new CallOptions(headers, deadline, cancellationToken));
+
+        public virtual AsyncUnaryCall<UnpinReply> UnpinAsync(UnpinRequest request, CallOptions options) =>
+            CallInvoker.AsyncUnaryCall(UnpinMethod, null, options, request);
+
+        public virtual AsyncUnaryCall<UnpinReply> UnpinAsync(
+            UnpinRequest request, Metadata? headers = null, DateTime? deadline = null, CancellationToken cancellationToken = default) =>
+            UnpinAsync(request, new CallOptions(headers, deadline, cancellationToken));
+
         public virtual AsyncUnaryCall<DropReply> DropAsync(DropRequest request, CallOptions options) =>
             CallInvoker.AsyncUnaryCall(DropMethod, null, options, request);
 

@@ -27,6 +27,10 @@ public static partial class KvStore
     private static readonly Method<ReleaseLeaseRequest, ReleaseLeaseReply> ReleaseLeaseMethod =
         Unary("ReleaseLease", ReleaseLeaseRequest.Parser, ReleaseLeaseReply.Parser);
 
+    private static readonly Method<PinRequest, PinReply> PinMethod = Unary("Pin", PinRequest.Parser, PinReply.Parser);
+
+    private static readonly Method<UnpinRequest, UnpinReply> UnpinMethod = Unary("Unpin", UnpinRequest.Parser, UnpinReply.Parser);
+
     private static readonly Method<DropRequest, DropReply> DropMethod = Unary("Drop", DropRequest.Parser, DropReply.Parser);
 
     private static readonly Method<StatRequest, StatReply> StatMethod = Unary("Stat", StatRequest.Parser, StatReply.Parser);
@@ -46,6 +50,8 @@ public static partial class KvStore
         .AddMethod(LookupMethod, serviceImpl.Lookup)
         .AddMethod(RenewLeaseMethod, serviceImpl.RenewLease)
         .AddMethod(ReleaseLeaseMethod, serviceImpl.ReleaseLease)
+        .AddMethod(PinMethod, serviceImpl.Pin)
+        .AddMethod(UnpinMethod, serviceImpl.Unpin)
         .AddMethod(DropMethod, serviceImpl.Drop)
         .AddMethod(StatMethod, serviceImpl.Stat)
         .AddMethod(DrainMethod, serviceImpl.Drain)
@@ -60,6 +66,8 @@ public static partial class KvStore
         serviceBinder.AddMethod(LookupMethod, serviceImpl is null ? null : new UnaryServerMethod<LookupRequest, LookupReply>(serviceImpl.Lookup));
         serviceBinder.AddMethod(RenewLeaseMethod, serviceImpl is null ? null : new UnaryServerMethod<RenewLeaseRequest, RenewLeaseReply>(serviceImpl.RenewLease));
         serviceBinder.AddMethod(ReleaseLeaseMethod, serviceImpl is null ? null : new UnaryServerMethod<ReleaseLeaseRequest, ReleaseLeaseReply>(serviceImpl.ReleaseLease));
+        serviceBinder.AddMethod(PinMethod, serviceImpl is null ? null : new UnaryServerMethod<PinRequest, PinReply>(serviceImpl.Pin));
+        serviceBinder.AddMethod(UnpinMethod, serviceImpl is null ? null : new UnaryServerMethod<UnpinRequest, UnpinReply>(serviceImpl.Unpin));
         serviceBinder.AddMethod(DropMethod, serviceImpl is null ? null : new UnaryServerMethod<DropRequest, DropReply>(serviceImpl.Drop));
         serviceBinder.AddMethod(StatMethod, serviceImpl is null ? null : new UnaryServerMethod<StatRequest, StatReply>(serviceImpl.Stat));
         serviceBinder.AddMethod(DrainMethod, serviceImpl is null ? null : new ServerStreamingServerMethod<DrainRequest, DrainReply>(serviceImpl.Drain));

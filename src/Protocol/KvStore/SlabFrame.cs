@@ -32,6 +32,9 @@ public sealed class SlabFrame(BlockId blockId, int layer, int layerCount, SlabLe
     /// <summary>Whether the slab comes from another shard, with the epoch of its first writer in its header.</summary>
     public bool Copied { get; init; }
 
+    /// <summary>Whose block it is (<see cref="BlockIdChain.OwnerOf"/>), in the first frame of a Put; all zero: nobody's.</summary>
+    public BlockId Owner { get; init; }
+
     /// <summary>Header and payload; empty when there is no slab or it was taken.</summary>
     public ReadOnlySpan<byte> SlabBytes => _slab is { } slab ? slab.Span : default;
 

@@ -39,6 +39,7 @@ internal static class SlabFrameDecoding
             Epoch = fields.Epoch,
             Transient = fields.Transient,
             Copied = fields.Copied,
+            Owner = fields.Owner,
         };
     }
 
@@ -78,6 +79,9 @@ internal static class SlabFrameDecoding
             case (SlabFrameEncoding.CopiedField << 3) | SlabFrameEncoding.VarintWireType:
                 fields.Copied = ReadVarint(ref reader) != 0;
                 break;
+            case (SlabFrameEncoding.OwnerField << 3) | SlabFrameEncoding.LengthWireType:
+                fields.Owner = ReadOwner(ReadBytes(ref reader));
+                break;
             default:
                 Skip(ref reader, tag);
                 break;
@@ -96,11 +100,15 @@ internal static class SlabFrameDecoding
         return lease;
     }
 
-    private static BlockId ReadBlockId(ReadOnlySequence<byte> bytes)
+    private static BlockId ReadOwner(ReadOnlySequence<byte> bytes) => bytes.IsEmpty ? default : ReadId(bytes, "owner");
+
+    private static BlockId ReadBlockId(ReadOnlySequence<byte> bytes) => ReadId(bytes, "block_id");
+
+    private static BlockId ReadId(ReadOnlySequence<byte> bytes, string field)
     {
         if (bytes.Length != BlockId.SizeBytes)
         {
-            throw Malformed($"block_id must be {BlockId.SizeBytes} bytes, not {bytes.Length}");
+            throw Malformed($"{field} must be {BlockId.SizeBytes} bytes, not {bytes.Length}");
         }
 
         Span<byte> id = stackalloc byte[BlockId.SizeBytes];
@@ -174,5 +182,6 @@ internal static class SlabFrameDecoding
         public ulong Epoch;
         public bool Transient;
         public bool Copied;
+        public BlockId Owner;
     }
 }

@@ -19,6 +19,7 @@ internal static class SlabFrameEncoding
     public const int EpochField = 7;
     public const int TransientField = 8;
     public const int CopiedField = 9;
+    public const int OwnerField = 10;
 
     public const int VarintWireType = 0;
     public const int Fixed64WireType = 1;
@@ -39,7 +40,8 @@ internal static class SlabFrameEncoding
             + LengthSizeBytes(workerIdSizeBytes)
             + ScalarSizeBytes(frame.Epoch)
             + (frame.Transient ? 2 : 0)
-            + (frame.Copied ? 2 : 0);
+            + (frame.Copied ? 2 : 0)
+            + (frame.Owner == default ? 0 : 2 + BlockId.SizeBytes);
     }
 
     public static void Write(SlabFrame frame, IBufferWriter<byte> output)
@@ -61,14 +63,28 @@ internal static class SlabFrameEncoding
     private static void WriteRest(SlabFrame frame, IBufferWriter<byte> output)
     {
         int workerIdSizeBytes = Encoding.UTF8.GetByteCount(frame.WorkerId);
-        Span<byte> rest = output.GetSpan(workerIdSizeBytes + 3 * (1 + MaxVarintSizeBytes) + 4);
+        Span<byte> rest = output.GetSpan(workerIdSizeBytes + 3 * (1 + MaxVarintSizeBytes) + 6 + BlockId.SizeBytes);
         int length = WriteScalar(rest, StatusField, SignExtended((int)frame.Status));
         length += WriteLength(rest[length..], WorkerIdField, workerIdSizeBytes);
         length += Encoding.UTF8.GetBytes(frame.WorkerId, rest[length..]);
         length += WriteScalar(rest[length..], EpochField, frame.Epoch);
         length += WriteScalar(rest[length..], TransientField, frame.Transient ? 1UL : 0UL);
         length += WriteScalar(rest[length..], CopiedField, frame.Copied ? 1UL : 0UL);
+        length += WriteOwner(rest[length..], frame.Owner);
         output.Advance(length);
+    }
+
+    private static int WriteOwner(Span<byte> destination, BlockId owner)
+    {
+        if (owner == default)
+        {
+            return 0;
+        }
+
+        destination[0] = Tag(OwnerField, LengthWireType);
+        destination[1] = BlockId.SizeBytes;
+        owner.Write(destination[2..]);
+        return 2 + BlockId.SizeBytes;
     }
 
     private static ulong SignExtended(int value) => (ulong)(long)value;

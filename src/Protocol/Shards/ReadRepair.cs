@@ -78,7 +78,7 @@ public sealed class ReadRepair : IAsyncDisposable
 
         try
         {
-            await using BlockWriter writer = _connections.OpenWriter(home, epoch, isCopying: true, _stop.Token);
+            await using BlockWriter writer = _connections.OpenWriter(home, epoch, isCopying: true, cancellationToken: _stop.Token);
             foreach (RepairBlock block in blocks)
             {
                 for (int layer = 0; layer < block.Slabs.Count; layer++)

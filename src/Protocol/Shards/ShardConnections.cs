@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Grpc.Net.Client;
+using KvCluster.Compression.Blocks;
 using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.Protocol.Shards;
@@ -19,9 +20,11 @@ public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>?
     /// <param name="address">The shard.</param>
     /// <param name="epoch">The worker's incarnation.</param>
     /// <param name="isCopying">The slabs were read from other shards and keep the epochs of their writers.</param>
+    /// <param name="owner">Whose blocks they are; all zero: nobody's.</param>
     /// <param name="cancellationToken">Aborts the call.</param>
-    public BlockWriter OpenWriter(string address, ulong epoch, bool isCopying = false, CancellationToken cancellationToken = default) =>
-        new(ClientOf(address), workerId, epoch, cancellationToken: cancellationToken) { IsCopying = isCopying };
+    public BlockWriter OpenWriter(
+        string address, ulong epoch, bool isCopying = false, BlockId owner = default, CancellationToken cancellationToken = default) =>
+        new(ClientOf(address), workerId, epoch, cancellationToken: cancellationToken) { IsCopying = isCopying, Owner = owner };
 
     public void Dispose()
     {

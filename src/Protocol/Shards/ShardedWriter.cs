@@ -32,6 +32,9 @@ public sealed class ShardedWriter(
     private int _slabCount;
     private long _bytes;
 
+    /// <summary>Whose blocks they are (<see cref="BlockIdChain.OwnerOf"/>); all zero: nobody's.</summary>
+    public BlockId Owner { get; init; }
+
     /// <summary>Queues a slab for each home and takes it over. Waits only while queues are full.</summary>
     public async ValueTask EnqueueAsync(BlockId blockId, int layer, int layerCount, SlabLease slab, bool isTransient = false)
     {
@@ -114,7 +117,7 @@ public sealed class ShardedWriter(
     {
         if (!_writers.TryGetValue(address, out HomeWriter? writer))
         {
-            writer = new HomeWriter(address, connections.OpenWriter(address, epoch, cancellationToken: cancellationToken));
+            writer = new HomeWriter(address, connections.OpenWriter(address, epoch, owner: Owner, cancellationToken: cancellationToken));
             _writers.Add(address, writer);
         }
 

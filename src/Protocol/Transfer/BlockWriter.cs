@@ -46,6 +46,9 @@ public sealed class BlockWriter : IAsyncDisposable
     /// <summary>Whether the slabs were read from other shards: they keep the epochs of their first writers.</summary>
     public bool IsCopying { get; init; }
 
+    /// <summary>Whose blocks they are (<see cref="BlockIdChain.OwnerOf"/>); all zero: nobody's.</summary>
+    public BlockId Owner { get; init; }
+
     /// <summary>Ends when the store has acknowledged or refused; faulted with the RpcException in the latter case.</summary>
     public Task<BlockWriteResult> Completion => _pump;
 
@@ -121,7 +124,7 @@ public sealed class BlockWriter : IAsyncDisposable
     }
 
     private SlabFrame FrameOf(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient) =>
-        new(blockId, layer, layerCount, slab) { WorkerId = _workerId, Epoch = _epoch, Transient = transient, Copied = IsCopying };
+        new(blockId, layer, layerCount, slab) { WorkerId = _workerId, Epoch = _epoch, Transient = transient, Copied = IsCopying, Owner = Owner };
 
     private bool WaitToWrite()
     {

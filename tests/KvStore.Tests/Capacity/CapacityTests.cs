@@ -33,7 +33,7 @@ public sealed class CapacityTests(ITestOutputHelper output)
         byte[][][] slabs = [.. specs.Select(Encode)];
         var pool = new SlabPool();
         using var tier = new MemoryTier(
-            BudgetBytes, new TestTimeProvider(), policy: EvictionPolicies.Create(EvictionPolicies.Default, BudgetBytes), pool: pool);
+            BudgetBytes, new TestTimeProvider(), options: new MemoryTierOptions { EvictionPolicy = EvictionPolicies.Default, Pool = pool });
         var random = new Random(1);
         double most = 0;
         double sum = 0;
@@ -57,7 +57,7 @@ public sealed class CapacityTests(ITestOutputHelper output)
     {
         byte[][] slabs = Encode(spec);
         var pool = new SlabPool();
-        using var tier = new MemoryTier(BudgetBytes, new TestTimeProvider(), pool: pool);
+        using var tier = new MemoryTier(BudgetBytes, new TestTimeProvider(), options: new MemoryTierOptions { Pool = pool });
         int blockCount = 0;
         for (int number = 0; tier.Counters.EvictedBlocks == 0; number++)
         {

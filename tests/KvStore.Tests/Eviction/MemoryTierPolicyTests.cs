@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Eviction;
+using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 using KvCluster.KvStore.Tiers;
@@ -14,21 +15,34 @@ public sealed class MemoryTierPolicyTests
     private const long BudgetBytes = 5 * TestSlabs.LayerCount * TestSlabs.SizeBytes;
     private const long BlockBytes = TestSlabs.LayerCount * TestSlabs.SizeBytes;
 
-    public static TheoryData<string> Names => [.. EvictionPolicies.Names];
+    public static TheoryData<string, bool> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, bool>();
+            foreach (string name in EvictionPolicies.Names)
+            {
+                cases.Add(name, false);
+                cases.Add(name, true);
+            }
+
+            return cases;
+        }
+    }
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void MemoryTier_AnyOperations_NeverEvictsWhatIsLeasedOrRead(string name)
+    [MemberData(nameof(Cases))]
+    public void MemoryTier_AnyOperations_NeverEvictsWhatIsLeasedPinnedOrRead(string name, bool hasQuota)
     {
         Gen<(int, int, int)> op = Gen.Choose(0, 99).SelectMany(kind =>
             Gen.Choose(0, BlockCount - 1).SelectMany(block => Gen.Choose(0, 1 << 20).Select(detail => (kind, block, detail))));
-        Prop.ForAll(op.ListOf().Select(ops => ops.ToArray()).ToArbitrary(), ops => Do(name, ops))
+        Prop.ForAll(op.ListOf().Select(ops => ops.ToArray()).ToArbitrary(), ops => Do(name, hasQuota, ops))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(300).WithEndSize(200));
     }
 
-    private static bool Do(string policyName, (int Kind, int Block, int Detail)[] ops)
+    private static bool Do(string policyName, bool hasQuota, (int Kind, int Block, int Detail)[] ops)
     {
-        using var run = new Run(policyName);
+        using var run = new Run(policyName, hasQuota);
         return run.Do(ops);
     }
 
@@ -40,8 +54,8 @@ public sealed class MemoryTierPolicyTests
         private readonly List<(string Id, BlockId[] Blocks)> _leases = [];
         private readonly List<(ReadSession Session, BlockId Block)> _reads = [];
 
-        public Run(string policyName) =>
-            _tier = new MemoryTier(BudgetBytes, _time, policy: EvictionPolicies.Create(policyName, BudgetBytes));
+        public Run(string policyName, bool hasQuota) =>
+            _tier = new MemoryTier(BudgetBytes, _time, options: new MemoryTierOptions { EvictionPolicy = policyName, OwnerQuotaBytes = hasQuota ? 2 * BlockBytes : 0, MaxPinnedShare = 0.5 });
 
         public bool Do((int Kind, int Block, int Detail)[] ops)
         {
@@ -79,6 +93,14 @@ public sealed class MemoryTierPolicyTests
                     }
 
                     break;
+                case < 73:
+                    PinOutcome pin = _tier.Pin([TestSlabs.Id(block)], TimeSpan.FromHours(1));
+                    if (pin.BlockCount > 0)
+                    {
+                        _leases.Add((pin.PinId, [TestSlabs.Id(block)]));
+                    }
+
+                    break;
                 case < 80 when _leases.Count > 0:
                     (string released, _) = _leases[detail % _leases.Count];
                     _tier.ReleaseLease(released);
@@ -98,7 +120,7 @@ public sealed class MemoryTierPolicyTests
 
         private void Put(BlockId id)
         {
-            PutSession session = _tier.BeginPut("worker", TestSlabs.Epoch)!;
+            PutSession session = _tier.BeginPut("worker", TestSlabs.Epoch, new BlockId((UInt128)(uint)(id.GetHashCode() & 3)))!;
             bool isFull = false;
             for (int layer = 0; layer < TestSlabs.LayerCount && !isFull; layer++)
             {
