@@ -111,6 +111,7 @@ public sealed class SlabStreamTests
             Epoch = ulong.MaxValue - 1,
             Transient = true,
             Copied = true,
+            Owner = TestSlabs.Id(8),
         };
         var header = new byte[SlabMessageHeader.SizeBytes];
         (SlabMessageHeader.Of(frame) with { ExtraSizeBytes = 10 }).Write(header);

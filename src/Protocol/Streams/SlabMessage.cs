@@ -16,5 +16,6 @@ public readonly record struct SlabMessage(SlabMessageHeader Header, byte[] Extra
         Epoch = Header.Epoch,
         Transient = Header.Transient,
         Copied = Header.Copied,
+        Owner = Header.Owner,
     };
 }

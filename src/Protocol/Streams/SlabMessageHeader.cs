@@ -13,6 +13,7 @@ public readonly record struct SlabMessageHeader
     public const int MaxExtraSizeBytes = 4 << 20;
 
     private const int BlockIdOffset = 32;
+    private const int OwnerOffset = 48;
 
     public SlabMessageKind Kind { get; init; }
 
@@ -34,6 +35,8 @@ public readonly record struct SlabMessageHeader
 
     public BlockId BlockId { get; init; }
 
+    public BlockId Owner { get; init; }
+
     public void Write(Span<byte> destination)
     {
         destination[..SizeBytes].Clear();
@@ -47,6 +50,7 @@ public readonly record struct SlabMessageHeader
         BinaryPrimitives.WriteInt32LittleEndian(destination[16..], LayerCount);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[24..], Epoch);
         BlockId.Write(destination[BlockIdOffset..]);
+        Owner.Write(destination[OwnerOffset..]);
     }
 
     /// <exception cref="InvalidDataException">No message starts like this, or it is longer than messages may be.</exception>
@@ -64,6 +68,7 @@ public readonly record struct SlabMessageHeader
             LayerCount = BinaryPrimitives.ReadInt32LittleEndian(source[16..]),
             Epoch = BinaryPrimitives.ReadUInt64LittleEndian(source[24..]),
             BlockId = BlockId.Read(source[BlockIdOffset..]),
+            Owner = BlockId.Read(source[OwnerOffset..]),
         };
         bool isKnown = header.Kind is >= SlabMessageKind.Get and <= SlabMessageKind.Status;
         return isKnown
@@ -87,5 +92,6 @@ public readonly record struct SlabMessageHeader
         LayerCount = frame.LayerCount,
         Epoch = frame.Epoch,
         BlockId = frame.BlockId,
+        Owner = frame.Owner,
     };
 }
