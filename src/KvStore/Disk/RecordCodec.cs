@@ -38,6 +38,11 @@ internal sealed class RecordCodec(SlabPool pool, RecordCipher cipher, bool refus
     /// <exception cref="IOException">The device failed.</exception>
     public RecordRead Read(IRecordSource source, in RecordEntry entry)
     {
+        if (entry.LayerCount is < 1 or > RecordHeader.MaxLayerCount)
+        {
+            return RecordRead.Damaged;
+        }
+
         // A sealed record has the longer head; of a plain one this reads a part of its first slab, or of what follows it.
         int headBytes = RecordHeader.BodyOffsetOf(entry.LayerCount, isSealed: true);
         byte[] rented = ArrayPool<byte>.Shared.Rent(headBytes);

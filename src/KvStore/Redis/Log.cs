@@ -25,6 +25,9 @@ internal static partial class Log
     [LoggerMessage(8, LogLevel.Warning, "Block {BlockId} in Redis is not sealed, and KvStore:EncryptionKeys is set: it, and others like it, count as not held")]
     public static partial void NotSealed(ILogger logger, BlockId blockId);
 
+    [LoggerMessage(9, LogLevel.Error, "Block {BlockId} could not be made a value for Redis")]
+    public static partial void WriteBroke(ILogger logger, BlockId blockId, Exception error);
+
     [LoggerMessage(6, LogLevel.Error, "Block {BlockId} went bad in memory before it was written to Redis, and was not")]
     public static partial void BlockCorruptInMemory(ILogger logger, BlockId blockId);
 }

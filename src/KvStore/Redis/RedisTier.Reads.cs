@@ -17,7 +17,9 @@ internal sealed partial class RedisTier
     {
         // A chain that is not here costs one short question, and a long one that is here few of them.
         int count = isChain ? FirstQuestionCount : MaxQuestionCount;
-        for (int start = 0; start < ids.Count; start += count, count = Math.Min(4 * count, MaxQuestionCount))
+        int start = 0;
+        long begin = _time.GetTimestamp();
+        while (start < ids.Count && _time.GetElapsedTime(begin) < _options.Timeout)
         {
             BlockId[] asked = [.. ids.Skip(start).Take(count)];
             int foundCount = await FindAsync(asked, cancellationToken);
@@ -31,6 +33,9 @@ internal sealed partial class RedisTier
             {
                 return;
             }
+
+            start += count;
+            count = Math.Min(4 * count, MaxQuestionCount);
         }
     }
 

@@ -92,9 +92,19 @@ internal sealed partial class RedisTier
     private async Task WriteAsync(ColdBlock block, ColdBlock share)
     {
         long lengthBytes = 0;
-        using (share)
+        try
         {
             lengthBytes = await StoreAsync(share);
+        }
+        catch (Exception error)
+        {
+            // No answer of Redis does this. The block is given up; the queue goes on.
+            Counters.FailedWrite();
+            Log.WriteBroke(_logger, share.Id, error);
+        }
+        finally
+        {
+            share.Dispose();
         }
 
         lock (_lock)

@@ -19,6 +19,7 @@ internal sealed partial class RedisTier : IColdTier
     private readonly Lock _lock = new();
     private readonly RedisTierOptions _options;
     private readonly RecordCodec _codec;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly RedisLink _link;
     private readonly KnownBlocks _known;
@@ -38,6 +39,7 @@ internal sealed partial class RedisTier : IColdTier
     {
         _options = options;
         _codec = new RecordCodec(pool ?? SlabPool.Shared, cipher ?? RecordCipher.None, refusesPlain: cipher is { IsSealing: true });
+        _time = time;
         _logger = logger;
         _known = new KnownBlocks(time, options.KnownTime, options.MaxKnownCount);
         _queue = new WriteQueue<BlockId>(options.QueueBytes);

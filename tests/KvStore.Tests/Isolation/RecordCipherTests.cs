@@ -66,6 +66,18 @@ public sealed class RecordCipherTests
         Assert.Equal((false, RecordFault.Damaged), Read(codec, record, 2));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(4097)]
+    [InlineData(int.MaxValue)]
+    public void Read_EntryOfNoSuchLayerCount_IsDamage(int layerCount)
+    {
+        RecordCodec codec = Codec("a");
+        byte[] record = Encode(codec, 1);
+        Assert.Equal(RecordFault.Damaged, codec.Read(new RedisRecord(record), new RecordEntry(TestSlabs.Id(1), 0, record.Length, layerCount)).Fault);
+    }
+
     [Fact]
     public void Read_KeysOfMany_OpensWithEachKnownKeyAndMissesTheOthers()
     {

@@ -24,9 +24,10 @@ internal readonly record struct RecordHeader(BlockId BlockId, int LayerCount, in
     /// <summary>The first bytes of a sealed record's header, which its seal covers.</summary>
     public const int AuthenticatedBytes = 48;
 
+    public const int MaxLayerCount = 4096;
+
     private const ushort PlainVersion = 1;
     private const ushort SealedVersion = 2;
-    private const int MaxLayerCount = 4096;
 
     /// <summary>Where the first slab begins, from the record's beginning.</summary>
     public int BodyOffset => BodyOffsetOf(LayerCount, Seal is not null);
