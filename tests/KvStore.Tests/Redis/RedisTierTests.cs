@@ -172,6 +172,27 @@ public sealed class RedisTierTests
     }
 
     [Fact]
+    public async Task Drop_FrozenServer_IsForgottenAtOnceAndDeletedLater()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        RedisTier tier = await TestRedis.OpenAsync(server, _pool, timeout: TimeSpan.FromMilliseconds(200));
+        await TestRedis.WriteAsync(tier, _pool, 1, 2);
+        server.Freeze();
+        await tier.ReadAsync(TestSlabs.Id(2)).Soon();
+        await Eventually.TrueAsync(() => !tier.IsAnswering);
+        tier.Drop(TestSlabs.Id(1));
+        Assert.Equal(default, await tier.ReadAsync(TestSlabs.Id(1)).Soon());
+
+        server.Thaw();
+        await Eventually.TrueAsync(() => tier.IsAnswering);
+        Assert.Equal([2], await TestRedis.LocateAsync(tier, 1, 2));
+        using var client = await StackExchange.Redis.ConnectionMultiplexer.ConnectAsync(server.Connection).Soon();
+        await Eventually.TrueAsync(() => !client.GetDatabase().KeyExists(TestRedis.Key(1)));
+        Assert.True(await TestDisk.IsRightAsync(tier, 2));
+        await TestRedis.CloseAsync(tier, _pool);
+    }
+
+    [Fact]
     public async Task Write_FrozenServer_TheQueueIsBoundedAndEndsAsGivenUp()
     {
         await using RedisServer server = await RedisServer.StartAsync();
