@@ -1,5 +1,6 @@
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
+using KvCluster.Inference.Engine;
 using KvCluster.Protocol;
 using KvCluster.V1;
 using KvCluster.Workers.Tests;
@@ -46,6 +47,28 @@ public sealed class PrefillTests
 
         Assert.Equal(cold.FirstToken.TokenId, warm.FirstToken.TokenId);
         Assert.Equal(64, warm.FirstToken.ComputedTokens);
+    }
+
+    [Fact]
+    public async Task Prefill_TenantsOverTheirQuota_EvictTheirOwnBlocks()
+    {
+        // Room for two blocks of int4 a tenant.
+        await using var cluster = await TestCluster.StartAsync("int4", new KeyValuePair<string, string?>("KvStore:OwnerQuotaBytes", "600000"));
+        var worker = await PrefillClient.StartAsync(cluster);
+        var prompt = TestModel.Prompt(4, 320);
+        await worker.RunAsync(worker.Request(prompt));
+        var afterOne = await cluster.StatAsync();
+        var others = new SequenceBlocks(
+            BlockIdChain.Root("other", cluster.Model.Fingerprint, cluster.Model.Codec.Fingerprint), prompt, hasTail: false);
+        var request = worker.Request(prompt);
+        request.Tenant = "other";
+        request.BlockIds.Clear();
+        request.BlockIds.AddRange(others.BlockIds.ToByteStrings());
+        await worker.RunAsync(request);
+        var afterBoth = await cluster.StatAsync();
+
+        Assert.Equal((2L, 3L, 0L), (afterOne.BlockCount, afterOne.OverQuotaBlocks, afterOne.EvictedBlocks));
+        Assert.Equal((4L, 6L, 0L), (afterBoth.BlockCount, afterBoth.OverQuotaBlocks, afterBoth.EvictedBlocks));
     }
 
     [Fact]

@@ -34,10 +34,10 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public V1.KvStore.KvStoreClient Store { get; private set; } = null!;
 
-    public static async Task<TestCluster> StartAsync(string kvSpec)
+    public static async Task<TestCluster> StartAsync(string kvSpec, params KeyValuePair<string, string?>[] storeSettings)
     {
         var cluster = new TestCluster(WorkerModel.Load(TestModel.Folder, null, kvSpec, "cpu"));
-        var store = KvStoreHost.Build([], [new("KvStore:ListenAddress", "http://127.0.0.1:0")], isEmbedded: true);
+        var store = KvStoreHost.Build([], [new("KvStore:ListenAddress", "http://127.0.0.1:0"), .. storeSettings], isEmbedded: true);
         cluster.Store = new V1.KvStore.KvStoreClient(await cluster.StartAsync(store));
         cluster.Membership.StoreAddress = ServiceHost.Addresses(store.Services)[0];
         var builder = ServiceHost.CreateBuilder([], isEmbedded: true);
