@@ -1,8 +1,8 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Leases;
-using KvCluster.KvStore.Quotas;
 using KvCluster.KvStore.Puts;
+using KvCluster.KvStore.Quotas;
 using KvCluster.KvStore.Reads;
 
 namespace KvCluster.KvStore.Tiers;
