@@ -33,7 +33,7 @@ class Variant:
         if slots:
             self.defines["SLOTS"] = slots
         slot = 2 * ((head_size * per_channel // 8 + 15) & ~15) + 512 + head_size + 32
-        self.shared = 0 if bits == 16 else warps * (slots * slot + 1024 + 2 * head_size)
+        self.shared = 0 if bits == 16 else warps * (slots * slot + 2048)
 
     def compile(self):
         self.kernel = Kernel("decode_attention.cu", "decode_attention", self.defines, self.shared)

@@ -39,7 +39,7 @@ DEVICE void score(const Accumulator& state, const u8* slot, float (&x)[4][4], fl
     }
 
     querySum[0] = querySum[1] = querySum[2] = querySum[3] = 0;
-    const uint2* scales = (const uint2*)(slot + SLOT_PARAMETERS) + q * KEY_STEPS;
+    const uint2* scales = (const uint2*)(slot + KEY_CHANNELS) + q * KEY_STEPS;
     const u32 ones[4] = {ONES, ONES, ONES, ONES};
 #pragma unroll
     for (int s = 0; s < KEY_STEPS; s++)
@@ -62,7 +62,7 @@ DEVICE void score(const Accumulator& state, const u8* slot, float (&x)[4][4], fl
 // Logits of sums, weights of logits, and the weights times V's scales as fragments; zeros: of V, weighed.
 DEVICE void weigh(Accumulator& state, const u8* table, float (&x)[4][4], const float (&querySum)[4], u32 (&weights)[4][2], float (&zeros)[2], int g)
 {
-    const float4* tokens = (const float4*)(table + TABLE_TOKENS) + g;
+    const float4* tokens = (const float4*)table + g;
 #pragma unroll
     for (int slot = 0; slot < 8; slot++)
     {
@@ -92,7 +92,7 @@ DEVICE void weigh(Accumulator& state, const u8* table, float (&x)[4][4], const f
 }
 
 // Adds the weighted V of a slot's 64 tokens to the output.
-DEVICE void add_values(Accumulator& state, const u8* slot, const u8* table, const u32 (&weights)[4][2], const float (&zeros)[2], int g, int q)
+DEVICE void add_values(Accumulator& state, const u8* slot, const u32 (&weights)[4][2], const float (&zeros)[2], int g, int q)
 {
     const u32 ones[4] = {ONES, ONES, ONES, ONES};
     float high[4] = {0, 0, 0, 0}, low[4] = {0, 0, 0, 0};
@@ -135,7 +135,7 @@ DEVICE void add_values(Accumulator& state, const u8* slot, const u8* table, cons
 #pragma unroll
         for (int chunk = 0; chunk < JOINT; chunk++)
         {
-            HalfChunk channels = load_halves<NIBBLES, false>((const u16*)(table + TABLE_VALUES), value_chunk(g, first + chunk));
+            HalfChunk channels = load_halves<NIBBLES, false>((const u16*)(slot + VALUE_CHANNELS), value_chunk(g, first + chunk));
 #pragma unroll
             for (int slot = 0; slot < 8; slot++)
             {
@@ -156,6 +156,12 @@ struct Ring
     u32 slotsAt;
     int next;          // slot of the unit at hand
     u32 queue[SLOTS];  // entries of it and those that follow
+    u8* tables;        // of tokens: of the unit at hand, and of the one after it
+    int turns;
+
+    DEVICE int following() const { return next + 1 == SLOTS ? 0 : next + 1; }
+
+    DEVICE u8* table(int ahead) const { return tables + ((turns + ahead) & 1) * TOKEN_TABLE_BYTES; }
 
     DEVICE void stage_keys(int slot, const u8* payload, const PayloadMap& map, int lane)
     {
@@ -185,28 +191,50 @@ struct Ring
             queue[i] = i + 1 < SLOTS ? queue[i + 1] : later;
         }
 
-        next = next + 1 == SLOTS ? 0 : next + 1;
+        next = following();
+        turns++;
     }
 };
 
-// The unit at hand, a sealed Block; its slot is refilled from `next` (null: not at all) as K, then V are used up.
-DEVICE void attend_sealed(Accumulator& state, Ring& ring, u8* table, const u8* next, const PayloadMap& map, int lane)
+// The tables of the unit at hand, when no unit before it has made them. K and V of it must not be waited for again.
+DEVICE void make_first_tables(const Accumulator& state, Ring& ring, TableMaker& maker)
+{
+    u8* slot = ring.slots + ring.next * SLOT_BYTES;
+    wait_copies<2 * SLOTS - 2>();
+    __syncwarp();
+    maker.make_tokens(ring.table(0), slot, state.queryScale);
+    __syncwarp();
+    maker.make_channels(slot);
+    __syncwarp();
+}
+
+// The unit at hand, a sealed Block whose tables are made; its slot is refilled from `next` (null: not at all) as K, then V are used up.
+// While V is read, the tables of the following unit are made, if that is of the same Sequence.
+DEVICE void attend_sealed(Accumulator& state, Ring& ring, TableMaker& maker, const u8* next, bool follows, const PayloadMap& map, int lane)
 {
     const int g = lane / 4, q = lane % 4;
     u8* slot = ring.slots + ring.next * SLOT_BYTES;
+    u8* following = ring.slots + ring.following() * SLOT_BYTES;
     float x[4][4], querySum[4], zeros[2];
     u32 weights[4][2];
-    wait_copies<2 * SLOTS - 1>();
-    __syncwarp();
-    make_tables(table, slot, map.greatest, state.queryScale, lane);
-    __syncwarp();
     score(state, slot, x, querySum, g, q);
     __syncwarp();
     ring.stage_keys(ring.next, next, map, lane);
-    weigh(state, table, x, querySum, weights, zeros, g);
-    wait_copies<2 * SLOTS - 1>();
+    wait_copies<2 * SLOTS - 3>();
     __syncwarp();
-    add_values(state, slot, table, weights, zeros, g, q);
+    if (follows)
+    {
+        maker.make_tokens(ring.table(1), following, state.queryScale);
+    }
+
+    weigh(state, ring.table(0), x, querySum, weights, zeros, g);
+    __syncwarp();
+    if (follows)
+    {
+        maker.make_channels(following);
+    }
+
+    add_values(state, slot, weights, zeros, g, q);
     __syncwarp();
     ring.stage_values(ring.next, next, map, lane);
 }
@@ -268,11 +296,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) decode_attention(
 #if BITS != 16
     extern __shared__ __align__(128) u8 shared[];
     u8* mine = shared + warp * (SLOTS * SLOT_BYTES + TABLE_BYTES);
-    u8* table = mine + SLOTS * SLOT_BYTES;
     Ring ring;
     ring.slots = mine;
     ring.slotsAt = shared_address(mine);
     ring.next = 0;
+    ring.tables = mine + SLOTS * SLOT_BYTES;
+    ring.turns = 0;
     const PayloadMap map(work.kvHeads, head, lane);
 #pragma unroll
     for (int i = 0; i < SLOTS; i++)
@@ -284,6 +313,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) decode_attention(
     }
 #endif
 
+#if BITS != 16
+    TableMaker maker(map.greatest, lane);
+#endif
     int sequence = sequence_of(work, begin);
     int sequenceEnd = __ldg(work.starts + sequence + 1);
     Accumulator state;
@@ -308,10 +340,16 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) decode_attention(
 #else
         while (unit < stop)
         {
+            if (is_sealed(ring.queue[0]))
+            {
+                make_first_tables(state, ring, maker);
+            }
+
             for (; unit < stop && is_sealed(ring.queue[0]); unit++)
             {
                 const u32 later = entries.at(unit + SLOTS);
-                attend_sealed(state, ring, table, sealed_block(work, later), map, lane);
+                const bool follows = unit + 1 < stop && is_sealed(ring.queue[1]);
+                attend_sealed(state, ring, maker, sealed_block(work, later), follows, map, lane);
                 ring.turn(later);
             }
 

@@ -78,19 +78,20 @@ DEVICE void stage_codes(u32 to, const u8* codes, int lane)
     }
 }
 
-// K, and the parameters and channel steps of both.
 DEVICE void stage_keys(u32 slot, const u8* payload, const PayloadMap& map, int lane)
 {
     stage_codes<true>(slot + SLOT_KEYS, payload + map.keys, lane);
+}
+
+// V, and the parameters and channel steps of both.
+DEVICE void stage_values(u32 slot, const u8* payload, const PayloadMap& map, int lane)
+{
     copy16_async(slot + SLOT_PARAMETERS + lane * 16, payload + map.parameters);
     if (map.hasSteps)
     {
         copy16_async(slot + SLOT_STEPS + lane * 16, payload + map.steps);
     }
-}
 
-DEVICE void stage_values(u32 slot, const u8* payload, const PayloadMap& map, int lane)
-{
     stage_codes<false>(slot + SLOT_VALUES, payload + map.values, lane);
 }
 
