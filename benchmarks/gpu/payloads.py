@@ -1,4 +1,4 @@
-"""Random well-formed payloads of one layer (docs/slab-format.md, layout `rows`), and what they stand for, in PyTorch.
+"""Random well-formed payloads of one layer (docs/slab-format.md, layout `rows`) as they lie in the device's pool, and what they stand for, in PyTorch.
 
 Written from the format's page, apart from the kernels: the oracle of their check."""
 import torch
@@ -11,8 +11,9 @@ class Format:
         channels = kv_heads * head_size
         self.codes = head_size * sum(n * b for n, b in self.segments) // 8
         self.tensor = (256 + kv_heads * self.codes + channels // 2 + kv_heads + 15) & ~15
+        self.values = (self.tensor + 127) & ~127  # in the device's pool V begins at a multiple of 128
         self.payload = 256 * channels if bits == 16 else 2 * self.tensor + (8 if salient else 0)
-        self.stride = (self.payload + 127) & ~127
+        self.stride = (256 * channels if bits == 16 else self.values + self.tensor + 127) & ~127
 
     def random(self, count, spread=1.0):
         """[count, stride] bytes."""
@@ -20,7 +21,7 @@ class Format:
             return (torch.randn(count, self.stride // 2, device="cuda", dtype=torch.float16) * spread).view(torch.uint8)
         pool = torch.randint(0, 256, (count, self.stride), device="cuda", dtype=torch.uint8)
         steps = 256 + self.kv_heads * self.codes
-        for at in (0, self.tensor):
+        for at in (0, self.values):
             # a token's range is about 2.2 over channels divided by their scales; channel scales are near 1
             levels = torch.full((64,), 2.0 ** self.bits - 1, device="cuda")
             if self.salient:
@@ -39,7 +40,7 @@ class Format:
         if self.bits == 16:
             x = pool[:, : self.payload].contiguous().view(torch.float16).double().view(count, heads, 2, 64 * size)
             return x[:, :, 0].view(count, heads, size, 64).transpose(2, 3), x[:, :, 1].view(count, heads, 64, size)
-        return self._tensor(pool[:, : self.tensor], True), self._tensor(pool[:, self.tensor: 2 * self.tensor], False)
+        return self._tensor(pool[:, : self.tensor], True), self._tensor(pool[:, self.values: self.values + self.tensor], False)
 
     def _tensor(self, data, is_key):
         count, heads, size = data.shape[0], self.kv_heads, self.head_size

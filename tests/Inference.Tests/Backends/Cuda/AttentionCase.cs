@@ -85,7 +85,8 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
     /// <summary>By the kernels: the fast ones, and the simple one.</summary>
     public (float[] Fast, float[] Simple) OnGpu(DecodeAttention fast, SimpleAttention simple, CudaStream stream, DeviceArena arena)
     {
-        int sealedStride = (codec.MaxPayloadSizeBytes(0) + 127) & -128;
+        PooledPayload place = fast.Payload;
+        int sealedStride = place.StrideBytes;
         int openStride = Geometry.OpenLayerLength * sizeof(ushort);
         var entries = new AttentionEntries(fast.OpenWeight);
         foreach ((int[] blocks, int openBlock, int openTokenCount) in _sequences)
@@ -97,7 +98,7 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
         byte[] openPool = new byte[_openLayers.Count * openStride];
         for (int i = 0; i < _payloads.Count; i++)
         {
-            _payloads[i].CopyTo(sealedPool.AsSpan(i * sealedStride));
+            place.Place(_payloads[i], sealedPool.AsSpan(i * sealedStride, sealedStride));
         }
 
         for (int i = 0; i < _openLayers.Count; i++)

@@ -48,6 +48,33 @@ public sealed class AttentionFormatTests
     }
 
     [Theory]
+    [InlineData("raw")]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    [InlineData("int2")]
+    [InlineData("zipcache")]
+    [InlineData("zipcache(low=2,salient=0.75)")]
+    public void Place_AnyPayload_KeepsTheBytesOfBothParts(string spec)
+    {
+        foreach (int headSize in (int[])[64, 128])
+        {
+            KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, 3, headSize));
+            Assert.True(AttentionFormat.TryCreate(codec, 2, out AttentionFormat? format, out _));
+            PooledPayload place = PooledPayload.Of(format, 3);
+            byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
+            new Random(3).NextBytes(payload);
+            byte[] pooled = new byte[place.StrideBytes];
+            place.Place(payload, pooled);
+
+            int salientSetBytes = format.SalientTokenCount > 0 ? sizeof(ulong) : 0;
+            Assert.Equal(payload.Length, place.KeyBytes + place.ValueBytes + salientSetBytes);
+            Assert.Equal((0, 0), (place.ValueOffset % 128, place.StrideBytes % 128));
+            Assert.True(payload.AsSpan(0, place.KeyBytes).SequenceEqual(pooled.AsSpan(0, place.KeyBytes)));
+            Assert.True(payload.AsSpan(place.KeyBytes, place.ValueBytes).SequenceEqual(pooled.AsSpan(place.ValueOffset, place.ValueBytes)));
+        }
+    }
+
+    [Theory]
     [InlineData(227 << 10)]
     [InlineData(163 << 10)]
     [InlineData(99 << 10)]

@@ -7,7 +7,7 @@ namespace KvCluster.Inference.Backends.Cuda.Attention;
 /// <param name="SharedBytes">Of a block of threads.</param>
 internal sealed record AttentionShape(int WarpCount, int BlockCount, int SlotCount, int SharedBytes)
 {
-    private const int TokenTableBytes = 1024;
+    private const int TableBytes = 2048;
     private const int ParameterBytes = 512;
     private const int GreatestBytes = 32;
 
@@ -28,13 +28,12 @@ internal sealed record AttentionShape(int WarpCount, int BlockCount, int SlotCou
         }
 
         int slot = (2 * format.HeadCodeBytes) + ParameterBytes + format.HeadSize + GreatestBytes;
-        int table = TokenTableBytes + (2 * format.HeadSize);
         (int Warps, int Blocks, int Slots)[] wanted = format.BitCount == 8 && format.HeadSize == 128
-            ? [(6, 1, 2), (4, 1, 2), (2, 1, 2), (1, 1, 2)]
+            ? [(4, 1, 3), (4, 1, 2), (2, 1, 2), (1, 1, 2)]
             : [(4, 2, 4), (4, 2, 3), (4, 2, 2), (4, 1, 2), (2, 1, 2), (1, 1, 2)];
         foreach ((int warps, int blocks, int slots) in wanted)
         {
-            int shared = warps * ((slots * slot) + table);
+            int shared = warps * ((slots * slot) + TableBytes);
             if (blocks * (shared + ReservedBytes) <= sharedBytesPerBlock + ReservedBytes)
             {
                 return new AttentionShape(warps, blocks, slots, shared);

@@ -23,6 +23,7 @@ internal sealed class DecodeAttention : IDisposable
             "NO_SHARED_MEMORY", nameof(DecodeAttention), $"{device.Name} has {device.SharedBytesPerBlock} bytes of shared memory a block, too few for {format}");
         KvHeadCount = kvHeadCount;
         GroupSize = groupSize;
+        Payload = PooledPayload.Of(format, kvHeadCount);
         _isEarly = device.StartsEarly;
         _attentionModule = compiler.Load("decode_attention.cu", new Dictionary<string, int>(format.Defines().Concat(_shape.Defines())));
         _combineModule = compiler.Load("combine_attention.cu", new Dictionary<string, int> { ["HEAD_SIZE"] = format.HeadSize });
@@ -43,6 +44,9 @@ internal sealed class DecodeAttention : IDisposable
 
     /// <summary>Rows of partial results (each of all query heads) that a step of so many Sequences needs room for.</summary>
     public int PartialRowCount(int sequenceCount) => ChunkCount + sequenceCount;
+
+    /// <summary>How sealed payloads lie in the pool of <see cref="AttentionWork.Sealed"/>.</summary>
+    public PooledPayload Payload { get; }
 
     /// <summary>Entries that an open Block counts for.</summary>
     public int OpenWeight => _format.OpenWeight;

@@ -82,9 +82,12 @@ struct Codes<2>
     static DEVICE void expand(Chunk a, Chunk b, u32 (&out)[8]) { expand(a.w[0], b.w[0], out); }
 
     // Up to 16 bits of each row: 8 codes, one after another.
-    static DEVICE void expand(u32 a, u32 b, u32 (&out)[8])
+    static DEVICE void expand(u32 a, u32 b, u32 (&out)[8]) { expand_pair(permute(a, b, 0x5410), out); }
+
+    // The two rows in the halves of x.
+    static DEVICE void expand_pair(u32 x, u32 (&out)[8])
     {
-        u32 x = permute(a, b, 0x5410), y = x >> 10;
+        u32 y = x >> 10;
         out[0] = select_or(x, 0x00030003, 0x64006400);
         out[1] = select_or(x, 0x000c000c, 0x5c005c00);
         out[2] = select_or(x, 0x00300030, 0x54005400);

@@ -89,12 +89,9 @@ DEVICE u32 shared_address(const void* shared)
     return d;
 }
 
-#ifndef COPY_HINT
-#define COPY_HINT ""
-#endif
 DEVICE void copy16_async(u32 shared, const void* global)
 {
-    asm volatile("cp.async.cg.shared.global" COPY_HINT " [%0], [%1], 16;" ::"r"(shared), "l"(global) : "memory");
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global) : "memory");
 }
 
 DEVICE void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }

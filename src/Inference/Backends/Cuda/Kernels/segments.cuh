@@ -99,17 +99,31 @@ DEVICE void key_fragments(const u8* keys, int step, int g, int q, u32 (&a)[2][8]
     }
 }
 
-// A lane's channels of a row of codes in order: those of slots with half 0 in x[0], half 1 in x[1], tile t at code t.
+// A lane's channels of a row of codes in order: those of slots with half 0 in x[0], half 1 in x[1], tile t at code t. Of 2 bits one word
+// holds both, x[1] in its upper half.
 DEVICE void load_stream(const u8* row, int g, u32 (&x)[2])
 {
-    const int channel = column<true>(value_chunk(g, 0), 0);
-#pragma unroll
-    for (int half = 0; half < 2; half++)
+    const int bit = column<true>(value_chunk(g, 0), 0) * BITS;
+    const u32* p = (const u32*)row + (bit >> 5);
+    if (BITS == 2)
     {
-        const int bit = (channel + 8 * half) * BITS;
-        const u32* p = (const u32*)row + (bit >> 5);
-        x[half] = BITS == 2 ? p[0] >> (bit & 31) : funnel(p[0], p[1], bit & 31);
+        x[0] = x[1] = HEAD_SIZE == 128 ? p[0] : p[0] >> (bit & 31);
+        return;
     }
+
+    const int next = bit + 8 * BITS;
+    const u32* after = (const u32*)row + (next >> 5);
+    x[0] = funnel(p[0], p[1], bit & 31);
+    x[1] = funnel(after[0], after[1], next & 31);
+}
+
+DEVICE void expand_stream(u32 a, u32 b, int half, u32 (&out)[8])
+{
+#if BITS == 2
+    Codes<2>::expand_pair(permute(a, b, half ? 0x7632 : 0x5410), out);
+#else
+    Codes<BITS>::expand(a, b, out);
+#endif
 }
 
 // Tokens of k16 step j, all chunks of channels.
@@ -143,7 +157,7 @@ DEVICE void value_fragments(const u8* values, int j, int, int g, int q, u32 (&a)
             for (int half = 0; half < 2; half++)
             {
                 u32 out[8];
-                Codes<BITS>::expand(x[half], y[half], out);
+                expand_stream(x[half], y[half], half, out);
 #pragma unroll
                 for (int tile = 0; tile < 4 * JOINT; tile++)
                 {

@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(HEAD_SIZE) simple_attention(const _
     const u64 index = ((u64)sequence * gridDim.x + queryHead) * HEAD_SIZE + d;
     const float query = read_query(work, index) * work.softmaxScale * 1.44269504f;
     const u32 channels = work.kvHeads * HEAD_SIZE;
-    const u32 tensor = (256 + channels * (CHANNEL_BITS / 8) + channels / 2 + work.kvHeads + 15) & ~15u;
+    const u32 tensor = value_offset(256 + channels * (CHANNEL_BITS / 8) + channels / 2 + work.kvHeads);
     __shared__ float parts[HEAD_SIZE / 32];
     float most = -1e30f, sum = 0, result = 0;
     for (int unit = work.starts[sequence]; unit < work.starts[sequence + 1]; unit++)

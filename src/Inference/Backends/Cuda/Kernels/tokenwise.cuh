@@ -4,6 +4,7 @@
 //   channels/2   steps below the head's greatest channel scale, 4 bits each
 //   kvHeads      greatest channel scales
 //   zeros up to a multiple of 16
+// In the device's pool V begins at the next multiple of 128, so that a warp's copies are of whole cache lines.
 // A warp stages what one KV head needs of one payload in a slot of shared memory.
 #ifndef KVCLUSTER_TOKENWISE_CUH
 #define KVCLUSTER_TOKENWISE_CUH
@@ -41,7 +42,7 @@ struct PayloadMap
         u32 channels = kvHeads * HEAD_SIZE;
         u32 stepsAt = 256 + kvHeads * HEAD_CODES;
         u32 greatestAt = stepsAt + channels / 2;
-        u32 tensor = (greatestAt + kvHeads + 15) & ~15u;
+        u32 tensor = value_offset(greatestAt + kvHeads);
         keys = 256 + head * HEAD_CODES;
         values = tensor + keys;
         parameters = lane < 16 ? lane * 16 : tensor + (lane - 16) * 16;

@@ -19,7 +19,7 @@
 struct Work
 {
     const void* query;      // [sequences][query heads][head size], bf16 or 32-bit
-    const u8* sealed;       // payloads of one layer; entry i's at sealed + i * sealedStride, aligned to 16
+    const u8* sealed;       // payloads of one layer, K and V each aligned to 128; entry i's at sealed + i * sealedStride
     const u8* open;         // open layers, likewise
     const u32* entries;     // [starts[sequences]]
     const int* starts;      // [sequences + 1]: first entry of each Sequence
@@ -40,6 +40,9 @@ struct Work
 // Entries of a chunk: all but the last have as many.
 DEVICE int chunk_length(const Work& work, int total) { return (total + work.chunks - 1) / work.chunks; }
 
+// Where V begins in a pooled payload, given the end of what K has.
+DEVICE u32 value_offset(u32 end) { return (end + 127) & ~127u; }
+
 DEVICE float read_query(const Work& work, u64 index)
 {
     return work.flags & QUERY_IS_FLOAT ? ((const float*)work.query)[index] : __uint_as_float((u32)((const u16*)work.query)[index] << 16);
@@ -58,17 +61,25 @@ DEVICE void write_output(const Work& work, u64 index, float value)
     ((u16*)work.output)[index] = bits;
 }
 
-// The Sequence of an entry; called by a whole warp.
-DEVICE int sequence_of(const Work& work, int entry)
+// Where the entries of the first 32 Sequences end, one a lane: asked for before it is known which of them are this warp's.
+DEVICE int first_ends(const Work& work)
+{
+    int lane = threadIdx.x & 31;
+    return __ldg(work.starts + (lane < work.sequences ? lane + 1 : work.sequences));
+}
+
+// The Sequence of an entry, and where its entries end; called by a whole warp.
+DEVICE int sequence_of(const Work& work, int entry, int ends, int& end)
 {
     int lane = threadIdx.x & 31;
     for (int first = 0;; first += 32)
     {
         int i = first + lane;
-        bool after = i >= work.sequences || __ldg(work.starts + i + 1) > entry;
-        u32 votes = __ballot_sync(FULL_WARP, after);
+        int mine = first == 0 ? ends : i < work.sequences ? __ldg(work.starts + i + 1) : 0x7fffffff;
+        u32 votes = __ballot_sync(FULL_WARP, mine > entry);
         if (votes)
         {
+            end = (int)__shfl_sync(FULL_WARP, (u32)mine, __ffs(votes) - 1);
             return first + __ffs(votes) - 1;
         }
     }

@@ -1,0 +1,39 @@
+namespace KvCluster.Inference.Backends.Cuda.Attention;
+
+/// <summary>
+/// How a sealed payload lies in the device's pool: its bytes as the slab has them, but V moved up to the next multiple of 128, so that kernels copy whole
+/// cache lines. What stands behind V (the set of salient tokens) is not needed there.
+/// </summary>
+/// <param name="KeyBytes">Of K's part, which begins the payload.</param>
+/// <param name="ValueOffset">Of V's part in the pool; in a payload it begins at <see cref="KeyBytes"/>.</param>
+/// <param name="ValueBytes">Of V's part.</param>
+internal sealed record PooledPayload(int KeyBytes, int ValueOffset, int ValueBytes)
+{
+    private const int LineBytes = 128;
+    private const int ParameterBytes = 256;
+    private const int TensorAlignment = 16;
+
+    /// <summary>From payload to payload in the pool.</summary>
+    public int StrideBytes => Align(ValueOffset + ValueBytes, LineBytes);
+
+    public static PooledPayload Of(AttentionFormat format, int kvHeadCount)
+    {
+        if (format.IsRaw)
+        {
+            return new PooledPayload(0, 0, kvHeadCount * 2 * format.HeadCodeBytes);
+        }
+
+        int channels = kvHeadCount * format.HeadSize;
+        int tensor = Align(ParameterBytes + (kvHeadCount * format.HeadCodeBytes) + (channels / 2) + kvHeadCount, TensorAlignment);
+        return new PooledPayload(tensor, Align(tensor, LineBytes), tensor);
+    }
+
+    /// <summary>Writes a payload as the pool has it; bytes in between stay as they are.</summary>
+    public void Place(ReadOnlySpan<byte> payload, Span<byte> destination)
+    {
+        payload[..KeyBytes].CopyTo(destination);
+        payload.Slice(KeyBytes, ValueBytes).CopyTo(destination[ValueOffset..]);
+    }
+
+    private static int Align(int size, int alignment) => (size + alignment - 1) & -alignment;
+}
