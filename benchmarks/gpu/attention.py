@@ -1,7 +1,6 @@
 """Decode attention on encoded Blocks: compiles every variant, checks it against 64-bit PyTorch and the simple kernel, and times it
 beside PyTorch's SDPA in bf16 on the same device. Prints one table. See README.md."""
 import argparse
-import itertools
 import math
 import random
 import sys
@@ -93,7 +92,7 @@ class Case:
         work = self.works[i % len(self.works)]
         kernel.launch((self.grid, 1, 1), self.threads, work, early)
         if combine:
-            combine.launch((self.kv_heads * self.group, len(self.lengths), 1), self.head_size, work, early)
+            combine.launch((self.kv_heads * self.group, len(self.lengths), 1), 4 * self.head_size, work, early)
 
     def launch_simple(self, kernel):
         kernel.launch((self.kv_heads * self.group, len(self.lengths), 1), self.head_size, self.works[0])

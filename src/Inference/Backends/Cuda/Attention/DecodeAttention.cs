@@ -6,6 +6,9 @@ namespace KvCluster.Inference.Backends.Cuda.Attention;
 /// <summary>Attention of one query a Sequence on encoded Blocks, for one codec and geometry: Kernels/decode_attention.cu and combine_attention.cu.</summary>
 internal sealed class DecodeAttention : IDisposable
 {
+    /// <summary>PARTS of combine_attention.cu.</summary>
+    private const int CombineParts = 4;
+
     private readonly CudaModule _attentionModule;
     private readonly CudaModule _combineModule;
     private readonly CudaKernel _attention;
@@ -60,7 +63,7 @@ internal sealed class DecodeAttention : IDisposable
         }
 
         _attention.Launch(stream, _gridSize, 1, _shape.ThreadCount, _isEarly, work);
-        _combine.Launch(stream, KvHeadCount * GroupSize, work.SequenceCount, _format.HeadSize, _isEarly, work);
+        _combine.Launch(stream, KvHeadCount * GroupSize, work.SequenceCount, CombineParts * _format.HeadSize, _isEarly, work);
     }
 
     public void Dispose()
