@@ -92,7 +92,9 @@ class Case:
         work = self.works[i % len(self.works)]
         kernel.launch((self.grid, 1, 1), self.threads, work, early)
         if combine:
-            combine.launch((self.kv_heads * self.group, len(self.lengths), 1), 4 * self.head_size, work, early)
+            rows = self.kv_heads * self.group * len(self.lengths)
+            parts = 8 if rows <= SMS else 4 if rows <= 4 * SMS else 1
+            combine.launch((self.kv_heads * self.group, len(self.lengths), 1), parts * self.head_size, work, early)
 
     def launch_simple(self, kernel):
         kernel.launch((self.kv_heads * self.group, len(self.lengths), 1), self.head_size, self.works[0])

@@ -6,9 +6,6 @@ namespace KvCluster.Inference.Backends.Cuda.Attention;
 /// <summary>Attention of one query a Sequence on encoded Blocks, for one codec and geometry: Kernels/decode_attention.cu and combine_attention.cu.</summary>
 internal sealed class DecodeAttention : IDisposable
 {
-    /// <summary>PARTS of combine_attention.cu.</summary>
-    private const int CombineParts = 4;
-
     private readonly CudaModule _attentionModule;
     private readonly CudaModule _combineModule;
     private readonly CudaKernel _attention;
@@ -16,6 +13,7 @@ internal sealed class DecodeAttention : IDisposable
     private readonly AttentionFormat _format;
     private readonly AttentionShape _shape;
     private readonly int _gridSize;
+    private readonly int _multiprocessorCount;
     private readonly bool _isEarly;
 
     /// <exception cref="CudaException">Kernels could not be compiled or loaded.</exception>
@@ -27,6 +25,7 @@ internal sealed class DecodeAttention : IDisposable
         KvHeadCount = kvHeadCount;
         GroupSize = groupSize;
         Payload = PooledPayload.Of(format, kvHeadCount);
+        _multiprocessorCount = device.MultiprocessorCount;
         _isEarly = device.StartsEarly;
         _attentionModule = compiler.Load("decode_attention.cu", new Dictionary<string, int>(format.Defines().Concat(_shape.Defines())));
         _combineModule = compiler.Load("combine_attention.cu", new Dictionary<string, int> { ["HEAD_SIZE"] = format.HeadSize });
@@ -63,7 +62,9 @@ internal sealed class DecodeAttention : IDisposable
         }
 
         _attention.Launch(stream, _gridSize, 1, _shape.ThreadCount, _isEarly, work);
-        _combine.Launch(stream, KvHeadCount * GroupSize, work.SequenceCount, CombineParts * _format.HeadSize, _isEarly, work);
+        int rows = KvHeadCount * GroupSize * work.SequenceCount;
+        int parts = rows <= _multiprocessorCount ? 8 : rows <= 4 * _multiprocessorCount ? 4 : 1;
+        _combine.Launch(stream, KvHeadCount * GroupSize, work.SequenceCount, parts * _format.HeadSize, _isEarly, work);
     }
 
     public void Dispose()
