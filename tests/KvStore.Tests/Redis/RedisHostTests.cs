@@ -110,10 +110,11 @@ public sealed class RedisHostTests
 
         // Disk has room for all of them: Redis away costs nothing but the damaged copies that the disk never held.
         Assert.InRange(deliveredCount, 300, 48 * 12);
-        StatReply stat = await store.StatAsync();
+
+        // On a busy machine a PING may take longer than the limit: given up for a moment, then back.
+        StatReply stat = await store.EventuallyAsync(stat => stat.Redis.IsAnswering);
         Assert.InRange(stat.Redis.Outages, 2, 100);
         Assert.InRange(stat.Redis.SkippedWrites, 1, 1000);
-        Assert.True(stat.Redis.IsAnswering);
         await store.EventuallyAsync(stat => stat.Redis.QueuedByteCount == 0 && stat.Disk.QueuedByteCount == 0);
         store.Services.GetRequiredService<RedisTier>().CheckIntegrity();
     }
