@@ -20,10 +20,11 @@ internal sealed class ClusterService(IGrainFactory grains, GatewayOptions option
         ulong epoch = await Membership.Register(worker);
         Log.WorkerJoined(logger, worker.WorkerId, PoolKey.Of(worker), worker.Address, epoch);
         var reply = new RegisterReply { Epoch = epoch, HeartbeatIntervalMs = options.HeartbeatIntervalMs };
-        ShardView shards = await ShardsAsync();
+        WorkerState[] states = await grains.GetGrain<IWorkerPoolGrain>(PoolKey.KvStore).Snapshot();
+        ShardView shards = ShardViews.Of(states, options);
         reply.ReplicaCount = shards.ReplicaCount;
         reply.KvstoreAddresses.AddRange(shards.Live);
-        reply.ShardMoves.AddRange(MovesOf(shards));
+        reply.ShardMoves.AddRange(MovesOf(shards, states));
         reply.WorkerEpochs.AddRange(await EpochsForAsync(worker.WorkerId));
         return reply;
     }
@@ -36,10 +37,11 @@ internal sealed class ClusterService(IGrainFactory grains, GatewayOptions option
         }
 
         var reply = new HeartbeatReply();
-        ShardView shards = await ShardsAsync();
+        WorkerState[] states = await grains.GetGrain<IWorkerPoolGrain>(PoolKey.KvStore).Snapshot();
+        ShardView shards = ShardViews.Of(states, options);
         reply.ReplicaCount = shards.ReplicaCount;
         reply.KvstoreAddresses.AddRange(shards.Live);
-        reply.ShardMoves.AddRange(MovesOf(shards));
+        reply.ShardMoves.AddRange(MovesOf(shards, states));
         reply.WorkerEpochs.AddRange(await EpochsForAsync(request.WorkerId));
         return reply;
     }
@@ -57,14 +59,16 @@ internal sealed class ClusterService(IGrainFactory grains, GatewayOptions option
         return reply;
     }
 
-    private static IEnumerable<ShardMove> MovesOf(ShardView shards) =>
-    [
-        .. shards.Joining.Select(address => new ShardMove { Address = address }),
-        .. shards.Leaving.Select(address => new ShardMove { Address = address, IsLeaving = true }),
-    ];
-
-    private async Task<ShardView> ShardsAsync() =>
-        ShardViews.Of(await grains.GetGrain<IWorkerPoolGrain>(PoolKey.KvStore).Snapshot(), options);
+    private static IEnumerable<ShardMove> MovesOf(ShardView shards, WorkerState[] states)
+    {
+        ShardMove Move(string address, bool isLeaving) => new()
+        {
+            Address = address,
+            IsLeaving = isLeaving,
+            Epoch = states.First(state => state.Worker.Address == address).Epoch,
+        };
+        return [.. shards.Joining.Select(address => Move(address, isLeaving: false)), .. shards.Leaving.Select(address => Move(address, isLeaving: true))];
+    }
 
     private async Task<IEnumerable<WorkerEpoch>> EpochsForAsync(string workerId) =>
         (await Membership.EpochsFor(workerId)).Select(worker => new WorkerEpoch { WorkerId = worker.Key, Epoch = worker.Value });

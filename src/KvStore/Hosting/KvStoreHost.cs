@@ -1,4 +1,5 @@
 using KvCluster.KvStore.Grpc;
+using KvCluster.KvStore.Moving;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Telemetry;
@@ -55,6 +56,10 @@ public static class KvStoreHost
         builder.Services.AddSingleton<EpochFence>();
         builder.Services.AddSingleton<IWorkerEpochObserver>(provider => provider.GetRequiredService<EpochFence>());
         builder.Services.AddClusterMembership(_ => Describe(options));
+
+        // After membership: the others hear that this shard leaves before it hands its blocks over.
+        builder.Services.AddSingleton<IDrainable, ShardDrain>();
+        builder.Services.AddHostedService<JoinCopy>();
         return builder;
     }
 

@@ -16,6 +16,7 @@ internal sealed class StoreCounters
     private long _staleEpochPuts;
     private long _droppedBlocks;
     private long _abortedBlocks;
+    private long _handedOverBlocks;
     private long _belowHitBlocks;
     private long _promotedBlocks;
     private long _overQuotaBlocks;
@@ -47,6 +48,9 @@ internal sealed class StoreCounters
 
     public long AbortedBlocks => Volatile.Read(ref _abortedBlocks);
 
+    /// <summary>Blocks copied to other shards before this one stopped.</summary>
+    public long HandedOver => Volatile.Read(ref _handedOverBlocks);
+
     /// <summary>Of the blocks found: those that only a lower tier had.</summary>
     public long BelowHitBlocks => Volatile.Read(ref _belowHitBlocks);
 
@@ -62,6 +66,7 @@ internal sealed class StoreCounters
     public void OverQuotaBlock() => Interlocked.Increment(ref _overQuotaBlocks);
 
     public void ExpiredBlock() => Interlocked.Increment(ref _expiredBlocks);
+    public void HandedOverBlocks(int count) => Interlocked.Add(ref _handedOverBlocks, count);
 
     public void StoredSlab(int sizeBytes)
     {

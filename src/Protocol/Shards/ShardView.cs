@@ -73,6 +73,10 @@ public sealed class ShardView : IEquatable<ShardView>
     /// <summary>The same shards with another number of replicas.</summary>
     public ShardView With(int replicaCount) => new(Live, replicaCount, Joining, Leaving);
 
+    /// <summary>The other shards.</summary>
+    public ShardView Without(string address) => new(
+        Live.Where(other => other != address), ReplicaCount, Joining.Where(other => other != address), Leaving.Where(other => other != address));
+
     /// <summary>Where a Block is written, best first; empty when there are no shards.</summary>
     public string[] HomesOf(BlockId blockId) =>
         [.. Ranking(blockId).Where(shard => shard.IsLive).Take(ReplicaCount).Select(shard => shard.Address)];

@@ -50,6 +50,12 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
 
     public MembershipSnapshot Current => _current;
 
+    public string WorkerId => _options.Worker.WorkerId;
+
+    public string Address => _options.Worker.Address;
+
+    public TimeSpan HeartbeatInterval { get; private set; }
+
     public async Task<MembershipSnapshot> WaitForStoreAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -131,14 +137,17 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
     private async Task<TimeSpan> StayAsync(Cluster.ClusterClient client, CancellationToken stop)
     {
         RegisterReply reply = await client.RegisterAsync(new RegisterRequest { Worker = _options.Worker }, Options(stop));
+        HeartbeatInterval = TimeSpan.FromMilliseconds(Math.Max(reply.HeartbeatIntervalMs, 10));
         Array.ForEach(_epochObservers, observer => observer.Observe(reply.WorkerEpochs));
-        Publish(new MembershipSnapshot(reply.Epoch, ShardView.Of(reply.KvstoreAddresses, reply.ShardMoves, reply.ReplicaCount)));
+        Publish(new MembershipSnapshot(reply.Epoch, ShardView.Of(reply.KvstoreAddresses, reply.ShardMoves, reply.ReplicaCount))
+        {
+            Joins = JoinsOf(reply.ShardMoves),
+        });
         _readiness.Unblock(this);
         Log.Joined(_logger, _options.GatewayAddress, _options.Worker.WorkerId, reply.Epoch, _options.Worker.Address);
-        var interval = TimeSpan.FromMilliseconds(Math.Max(reply.HeartbeatIntervalMs, 10));
         while (true)
         {
-            await Task.Delay(interval, _time, stop);
+            await Task.Delay(HeartbeatInterval, _time, stop);
             try
             {
                 await BeatAsync(client, stop);
@@ -163,11 +172,15 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
             new HeartbeatRequest { WorkerId = _options.Worker.WorkerId, Epoch = _current.Epoch, Load = _load.CurrentLoad() }, Options(stop));
         Array.ForEach(_epochObservers, observer => observer.Observe(reply.WorkerEpochs));
         ShardView shards = ShardView.Of(reply.KvstoreAddresses, reply.ShardMoves, reply.ReplicaCount);
-        if (!_current.Shards.Equals(shards))
+        ShardJoin[] joins = JoinsOf(reply.ShardMoves);
+        if (!_current.Shards.Equals(shards) || !_current.Joins.SequenceEqual(joins))
         {
-            Publish(_current with { Shards = shards });
+            Publish(_current with { Shards = shards, Joins = joins });
         }
     }
+
+    private static ShardJoin[] JoinsOf(IEnumerable<ShardMove> moves) =>
+        [.. moves.Where(move => !move.IsLeaving).Select(move => new ShardJoin(move.Address, move.Epoch))];
 
     private async Task DeregisterAsync(bool isDraining, CancellationToken cancellationToken)
     {

@@ -9,6 +9,9 @@ public sealed record MembershipSnapshot(ulong Epoch, ShardView Shards)
 {
     public static MembershipSnapshot None { get; } = new(0, ShardView.None);
 
+    /// <summary>Shards that came lately.</summary>
+    public IReadOnlyList<ShardJoin> Joins { get; init; } = [];
+
     /// <summary>The live KvStore shards.</summary>
     public IReadOnlyList<string> KvStoreAddresses => Shards.Live;
 }

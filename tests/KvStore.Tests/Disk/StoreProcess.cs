@@ -16,22 +16,28 @@ internal sealed class StoreProcess : IAsyncDisposable
         _errors = process.StandardError.ReadToEndAsync();
     }
 
+    public string Address { get; private set; } = "";
+
     public GrpcChannel? Channel { get; private set; }
 
     /// <summary>A shard with little memory, so that blocks go to disk all the time.</summary>
-    public static async Task<StoreProcess> StartAsync(string dataFolder, long memoryBytes, long diskBytes)
+    public static Task<StoreProcess> StartAsync(string dataFolder, long memoryBytes, long diskBytes) => StartAsync(
+        "--ListenAddress=http://127.0.0.1:0",
+        $"--DataFolder={dataFolder}",
+        $"--MemoryBudgetBytes={memoryBytes}",
+        $"--DiskBudgetBytes={diskBytes}");
+
+    public static async Task<StoreProcess> StartAsync(params string[] options)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "KvCluster.KvStore.dll"));
-        start.ArgumentList.Add("--ListenAddress=http://127.0.0.1:0");
-        start.ArgumentList.Add($"--DataFolder={dataFolder}");
-        start.ArgumentList.Add($"--MemoryBudgetBytes={memoryBytes}");
-        start.ArgumentList.Add($"--DiskBudgetBytes={diskBytes}");
+        Array.ForEach(options, start.ArgumentList.Add);
         var process = new StoreProcess(Process.Start(start)!);
         string? ready = await process._process.StandardOutput.ReadLineAsync().Soon();
         if (ready is not null)
         {
-            process.Channel = GrpcChannels.Create(ready.Split(' ')[1]);
+            process.Address = ready.Split(' ')[1];
+            process.Channel = GrpcChannels.Create(process.Address);
         }
 
         return process;

@@ -50,7 +50,7 @@ internal sealed class ShardClient : IAsyncDisposable
 
     /// <returns>The blocks that came whole.</returns>
     public async Task<List<BlockId>> ReadAsync(
-        IReadOnlyList<BlockId> ids, TimeSpan wait = default, int heldCount = 0, CancellationToken cancellationToken = default)
+        IReadOnlyList<BlockId> ids, TimeSpan wait = default, int heldCount = 0, Action? onSlab = null, CancellationToken cancellationToken = default)
     {
         var layers = new int[ids.Count];
         var read = new ShardRead
@@ -66,6 +66,7 @@ internal sealed class ShardClient : IAsyncDisposable
                     BlockId id = ids[arrival.BlockIndex];
                     Assert.Equal(TestSlabs.Bytes(id, arrival.Layer, arrival.Header.WriterEpoch, arrival.Header.PayloadSizeBytes), slab.Span.ToArray());
                     layers[arrival.BlockIndex]++;
+                    onSlab?.Invoke();
                 }
 
                 return SlabError.None;

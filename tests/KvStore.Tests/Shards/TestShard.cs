@@ -27,16 +27,17 @@ internal sealed class TestShard : IAsyncDisposable
 
     public IBlockTier Store { get; }
 
-    public static async Task<TestShard> StartAsync(string listenAddress = "http://127.0.0.1:0", string gatewayAddress = "", string workerId = "shard")
+    public static async Task<TestShard> StartAsync(string workerId, string gatewayAddress = "")
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], new Dictionary<string, string?>
         {
             ["Logging:LogLevel:Default"] = "None",
+            ["Logging:LogLevel:KvCluster"] = "None",
             ["Service:DrainTimeout"] = "00:00:20",
         }, isEmbedded: true);
         builder.AddServiceDefaults("kvstore-test").AddKvStore(new KvStoreOptions
         {
-            ListenAddress = listenAddress,
+            ListenAddress = "http://127.0.0.1:0",
             MemoryBudgetBytes = 256 << 20,
             GatewayAddress = gatewayAddress,
             WorkerId = workerId,
@@ -44,6 +45,8 @@ internal sealed class TestShard : IAsyncDisposable
         WebApplication app = builder.Build();
         app.MapServiceDefaults().MapKvStore();
         await ServiceHost.StartAsync(app).Soon();
+        HostReadiness readiness = app.Services.GetRequiredService<HostReadiness>();
+        await Eventually.TrueAsync(() => readiness.IsReady);
         return new TestShard(app);
     }
 
@@ -51,6 +54,7 @@ internal sealed class TestShard : IAsyncDisposable
 
     /// <summary>A gentle stop: drains first.</summary>
     public Task StopAsync() => _app.StopAsync().Soon();
+
 
     /// <summary>Lets go of everything; proves first that nothing is out of order.</summary>
     public async ValueTask DisposeAsync()

@@ -6,13 +6,17 @@ namespace KvCluster.KvStore.Tests.Shards;
 /// <summary>Some real shards. Checks at the end that each is in order and that no slab is left rented.</summary>
 internal sealed class TestShards : IAsyncDisposable
 {
+    private readonly string _gatewayAddress;
+
+    private TestShards(string gatewayAddress) => _gatewayAddress = gatewayAddress;
+
     public List<TestShard> Shards { get; } = [];
 
     public string[] Addresses => [.. Shards.Select(shard => shard.Address)];
 
-    public static async Task<TestShards> StartAsync(int count)
+    public static async Task<TestShards> StartAsync(int count, string gatewayAddress = "")
     {
-        var shards = new TestShards();
+        var shards = new TestShards(gatewayAddress);
         for (int i = 0; i < count; i++)
         {
             await shards.AddAsync();
@@ -23,7 +27,7 @@ internal sealed class TestShards : IAsyncDisposable
 
     public async Task<TestShard> AddAsync()
     {
-        TestShard shard = await TestShard.StartAsync(workerId: $"shard-{Shards.Count}");
+        TestShard shard = await TestShard.StartAsync($"shard-{Shards.Count}", _gatewayAddress);
         Shards.Add(shard);
         return shard;
     }

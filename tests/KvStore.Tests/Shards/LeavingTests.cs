@@ -1,0 +1,79 @@
+using KvCluster.Compression.Blocks;
+
+namespace KvCluster.KvStore.Tests.Shards;
+
+/// <summary>Shards that come and go while blocks are written and read.</summary>
+public sealed class LeavingTests
+{
+    [Fact]
+    public async Task Stop_ShardLeaves_ItsBlocksAreAtTheOthersBeforeItIsGone()
+    {
+        BlockId[] ids = [.. Enumerable.Range(0, 200).Select(TestSlabs.Id)];
+        await using ShardGateway gateway = await ShardGateway.StartAsync();
+        await using TestShards cluster = await TestShards.StartAsync(3, gateway.Address);
+        gateway.Settle();
+        await using var client = new ShardClient(gateway.View());
+        await client.PutAsync(ids);
+        int ownCount = ids.Count(cluster.Shards[0].Holds);
+        Assert.InRange(ownCount, 20, 150);
+
+        await cluster.Shards[0].StopAsync();
+
+        Assert.Equal(ownCount, cluster.Shards[0].Store.Counters.HandedOver);
+        client.View = gateway.View();
+        Assert.Equal(2, client.View.Live.Count);
+        Assert.Equal(ids, await client.ReadAsync(ids));
+        Assert.Equal((0, 0), (client.Counters.MovedBlocks, client.Counters.FallBackBlocks));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Join_NobodyReads_TheNewShardGetsWhatIsAtHomeThere(int replicaCount)
+    {
+        BlockId[] ids = [.. Enumerable.Range(0, 200).Select(TestSlabs.Id)];
+        await using ShardGateway gateway = await ShardGateway.StartAsync(replicaCount);
+        await using TestShards cluster = await TestShards.StartAsync(3, gateway.Address);
+        gateway.Settle();
+        await using var client = new ShardClient(gateway.View());
+        await client.PutAsync(ids);
+
+        TestShard joined = await cluster.AddAsync();
+
+        BlockId[] own = [.. ids.Where(id => gateway.View().HomesOf(id).Contains(joined.Address))];
+        Assert.InRange(own.Length, 20 * replicaCount, 90 * replicaCount);
+        await Eventually.TrueAsync(() => own.All(joined.Holds));
+        gateway.Settle();
+        client.View = gateway.View();
+        Assert.Equal(ids, await client.ReadAsync(ids));
+        Assert.Equal((0, 0), (client.Counters.MovedBlocks, client.Counters.FallBackBlocks));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task JoinAndLeave_UnderLoad_NoBlockIsEverMissed(int replicaCount)
+    {
+        await using ShardGateway gateway = await ShardGateway.StartAsync(replicaCount);
+        await using TestShards cluster = await TestShards.StartAsync(2, gateway.Address);
+        gateway.Settle();
+        await using var client = new ShardClient(gateway.View());
+        var load = new ShardLoad(client, () => client.View = gateway.View());
+        load.Start();
+        await load.PassesAsync(5);
+
+        await cluster.AddAsync();
+        await load.PassesAsync(5);
+        await cluster.AddAsync();
+        await load.PassesAsync(5);
+        await cluster.Shards[0].StopAsync();
+        await load.PassesAsync(5);
+        await cluster.Shards[2].StopAsync();
+        await load.PassesAsync(5);
+        await load.StopAsync();
+
+        Assert.Equal(0, load.MissedCount);
+        Assert.Equal(0, load.FailedPutCount);
+        Assert.True(cluster.Shards[0].Store.Counters.HandedOver > 0);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Tests.Disk;
+using KvCluster.Protocol;
+using KvCluster.V1;
+
+namespace KvCluster.KvStore.Tests.Shards;
+
+/// <summary>Shards are processes of their own here, killed as kill -9 does.</summary>
+public sealed class ShardKillTests
+{
+    private const int ShardCount = 3;
+
+    [Fact]
+    public async Task Kill_EachShardInTurnUnderLoad_NoBlockIsMissedAndNoPutFails()
+    {
+        await using ShardGateway gateway = await ShardGateway.StartAsync(replicaCount: 2);
+        var shards = new List<StoreProcess>();
+        try
+        {
+            for (int i = 0; i < ShardCount; i++)
+            {
+                shards.Add(await StartAsync(gateway, i, "http://127.0.0.1:0"));
+            }
+
+            await Eventually.TrueAsync(() => gateway.View().Live.Count == ShardCount);
+            gateway.Settle();
+            await using var client = new ShardClient(gateway.View());
+            var load = new ShardLoad(client, () => client.View = gateway.View());
+            load.Start();
+            await load.PassesAsync(3);
+            for (int i = 0; i < ShardCount; i++)
+            {
+                await shards[i].KillAsync();
+                await load.PassesAsync(3);
+                if (i == 1)
+                {
+                    // Once, the Gateway notices before the shard is back: homes move for a while.
+                    gateway.Forget($"shard-{i}");
+                    await load.PassesAsync(3);
+                }
+
+                string address = shards[i].Address;
+                await shards[i].DisposeAsync();
+                shards[i] = await StartAsync(gateway, i, address);
+                await Eventually.TrueAsync(() => gateway.View().Joining.Contains(address));
+
+                // The restarted shard holds nothing. Every block has to be whole again before the next one is killed.
+                await WhollyReplicatedAsync(client, load);
+                gateway.Settle();
+            }
+
+            await load.StopAsync();
+            Assert.Equal((0, 0), (load.MissedCount, load.FailedPutCount));
+            Assert.True(load.SafeIds().Length > 100);
+            Assert.True(client.Counters.FailedStreams > 0);
+            foreach (StoreProcess shard in shards)
+            {
+                StatReply stat = await new V1.KvStore.KvStoreClient(shard.Channel!).StatAsync(new StatRequest()).ResponseAsync.Soon();
+                Assert.Equal((0, 0, 0), (stat.PendingBlockCount, stat.ReadBlockCount, stat.WaitingReaderCount));
+                Assert.Equal(0, stat.CorruptSlabs);
+            }
+        }
+        finally
+        {
+            foreach (StoreProcess shard in shards)
+            {
+                await shard.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>Every block put before now is at both of its homes: the other shards copy what a shard that comes back lacks.</summary>
+    private static async Task WhollyReplicatedAsync(ShardClient client, ShardLoad load)
+    {
+        BlockId[] ids = load.SafeIds();
+        var time = Stopwatch.StartNew();
+        foreach (string address in client.View.Live)
+        {
+            var request = new LookupRequest();
+            request.BlockIds.AddRange(ids.Where(id => client.View.HomesOf(id).Contains(address)).ToByteStrings());
+            using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+            while ((await client.At(address).LookupAsync(request).ResponseAsync.Soon()).HeldBlockCount < request.BlockIds.Count)
+            {
+                await poll.WaitForNextTickAsync();
+                Assert.True(time.Elapsed < TimeSpan.FromSeconds(30));
+            }
+        }
+    }
+
+    private static async Task<StoreProcess> StartAsync(ShardGateway gateway, int number, string address)
+    {
+        StoreProcess shard = await StoreProcess.StartAsync(
+            $"--ListenAddress={address}", $"--GatewayAddress={gateway.Address}", $"--WorkerId=shard-{number}", "--MemoryBudgetBytes=67108864");
+        Assert.NotNull(shard.Channel);
+        return shard;
+    }
+}
