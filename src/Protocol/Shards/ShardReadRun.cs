@@ -78,6 +78,12 @@ internal sealed class ShardReadRun : IDisposable
                 return reason;
             }
 
+            // The number of layers is no part of a slab, so no checksum guards it: a copy that has another one would never be whole.
+            if (arrival.LayerCount != block.LayerCount)
+            {
+                isDropped = block.Lacks(address);
+            }
+
             block.Accept(arrival.Layer, copy);
             if (block.IsComplete)
             {
@@ -240,7 +246,9 @@ internal sealed class ShardReadRun : IDisposable
     /// <returns>Whether the place should drop its copy.</returns>
     private static bool Refuse(ReadBlock block, string address, SlabError reason)
     {
-        bool isDamage = reason is SlabError.Truncated or SlabError.BadMagic or SlabError.HeaderChecksum or SlabError.PayloadChecksum;
+        // A wrong block or layer is one of the frame around the slab: the store has compared them.
+        bool isDamage = reason is SlabError.Truncated or SlabError.BadMagic or SlabError.HeaderChecksum or SlabError.PayloadChecksum
+            or SlabError.WrongBlock or SlabError.WrongLayer;
         if (isDamage && !block.NoteDamage(address))
         {
             return false;

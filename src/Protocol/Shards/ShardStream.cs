@@ -52,7 +52,7 @@ internal sealed class ShardStream(ShardReadRun run, string address, ReadBlock[] 
                 if (isDropped)
                 {
                     Reader.Counters.Dropped();
-                    await reader.DropAsync([block.Wanted.Id], refusal, either.Token);
+                    await reader.DropAsync([block.Wanted.Id], refusal == SlabError.None ? SlabError.WrongGeometry : refusal, either.Token);
                 }
 
                 await run.EndIfCompleteAsync();

@@ -1,3 +1,4 @@
+using Grpc.Net.Client;
 using KvCluster.Compression.Blocks;
 using KvCluster.Protocol;
 using KvCluster.Protocol.Shards;
@@ -15,9 +16,15 @@ internal sealed class ShardClient : IAsyncDisposable
     /// <param name="options">When to hedge.</param>
     /// <param name="time">Of hedges.</param>
     /// <param name="isOverGrpc">Slab streams find their own way around a faulty link.</param>
-    public ShardClient(ShardView view, ShardReadOptions? options = null, TimeProvider? time = null, bool isOverGrpc = false)
+    /// <param name="create">Makes channels that may be faulty.</param>
+    public ShardClient(
+        ShardView view,
+        ShardReadOptions? options = null,
+        TimeProvider? time = null,
+        bool isOverGrpc = false,
+        Func<string, GrpcChannel>? create = null)
     {
-        _connections = new ShardConnections("worker-0", isOverGrpc ? GrpcChannels.Create : null);
+        _connections = new ShardConnections("worker-0", create ?? (isOverGrpc ? GrpcChannels.Create : null));
         View = view;
         _repair = new ReadRepair(_connections, () => TestSlabs.Epoch, 64 << 20, Counters);
         Reader = new ShardedReader(_connections, options ?? new ShardReadOptions(), time ?? TimeProvider.System, Counters, _repair);
@@ -28,6 +35,9 @@ internal sealed class ShardClient : IAsyncDisposable
     public ShardCounters Counters { get; } = new();
 
     public ShardedReader Reader { get; }
+
+    /// <summary>Slabs that came and were not as they should be.</summary>
+    public int RefusedCount { get; private set; }
 
     public ShardedWriter Writer(ulong epoch = TestSlabs.Epoch, CancellationToken cancellationToken = default) =>
         new(_connections, () => View, epoch, TimeProvider.System, Counters, cancellationToken);
@@ -61,6 +71,7 @@ internal sealed class ShardClient : IAsyncDisposable
             OnArrival = arrival =>
             {
                 using SlabLease? slab = arrival.Slab;
+                RefusedCount += arrival.Error != SlabError.None ? 1 : 0;
                 if (slab is not null)
                 {
                     BlockId id = ids[arrival.BlockIndex];
