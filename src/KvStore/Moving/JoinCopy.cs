@@ -11,34 +11,47 @@ namespace KvCluster.KvStore.Moving;
 internal sealed class JoinCopy(MemoryTier memory, IClusterMembership membership, TimeProvider time, ILogger<JoinCopy> logger) : BackgroundService
 {
     private static readonly TimeSpan BeforeRegistration = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    private readonly HashSet<ShardJoin> _known = [];
+    private readonly Dictionary<ShardJoin, Task> _copies = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            // As often as there may be news.
-            TimeSpan interval = membership.HeartbeatInterval;
-            await Task.Delay(interval > TimeSpan.Zero ? interval : BeforeRegistration, time, stoppingToken);
-            ShardJoin[] joins = [.. membership.Current.Joins.Where(join => join.Address != membership.Address && _known.Add(join))];
-            if (joins.Length > 0)
+            while (true)
             {
-                using var connections = new ShardConnections(membership.WorkerId);
-                await Task.WhenAll(joins.Select(join => CopyAsync(connections, join.Address, stoppingToken)));
+                // As often as there may be news.
+                TimeSpan interval = membership.HeartbeatInterval;
+                await Task.Delay(interval > TimeSpan.Zero ? interval : BeforeRegistration, time, stoppingToken);
+                foreach (ShardJoin join in membership.Current.Joins.Where(join => join.Address != membership.Address && !_copies.ContainsKey(join)))
+                {
+                    _copies.Add(join, CopyAsync(join, stoppingToken));
+                }
             }
+        }
+        finally
+        {
+            await Task.WhenAll(_copies.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task CopyAsync(ShardConnections connections, string joined, CancellationToken cancellationToken)
+    /// <summary>
+    /// One run over all blocks, and then over what is new, for as long as the shard counts as new: writers that have not heard of it, or
+    /// had begun before it came, put blocks elsewhere for a while.
+    /// </summary>
+    private async Task CopyAsync(ShardJoin join, CancellationToken cancellationToken)
     {
+        using var connections = new ShardConnections(membership.WorkerId);
         var copier = new BlockCopier(memory, connections, membership.Current.Epoch, logger);
-        IEnumerable<string> HomesOf(Compression.Blocks.BlockId id) => membership.Current.Shards.HomesOf(id).Where(home => home == joined);
-        await copier.CopyAsync(HomesOf, cancellationToken);
+        TimeSpan pause = 2 * membership.HeartbeatInterval;
+        while (membership.Current.Joins.Contains(join))
+        {
+            await copier.CopyAsync(id => membership.Current.Shards.HomesOf(id).Where(home => home == join.Address), cancellationToken);
+            await Task.Delay(pause, time, cancellationToken);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
 
-        // Writers hear with their next heartbeat that there is a new home; what they put here until then goes too.
-        await Task.Delay(2 * membership.HeartbeatInterval, time, cancellationToken);
-        await copier.CopyAsync(HomesOf, cancellationToken);
-        Log.CopiedToJoined(logger, copier.CopiedCount, joined, copier.KnownCount);
+        Log.CopiedToJoined(logger, copier.CopiedCount, join.Address, copier.KnownCount);
     }
 }

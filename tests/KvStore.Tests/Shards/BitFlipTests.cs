@@ -20,7 +20,7 @@ public sealed class BitFlipTests
             new ShardView(cluster.Addresses, 2),
             new ShardReadOptions { HedgeShare = 0 },
             time,
-            address => address == cluster.Addresses[0] ? flips.Channel(address) : GrpcChannels.Create(address));
+            create: address => address == cluster.Addresses[0] ? flips.Channel(address) : GrpcChannels.Create(address));
         await client.PutAsync(Ids);
         flips.IsOn = true;
         while (flips.Count < FlipCount)
