@@ -14,9 +14,9 @@ internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<K
 {
     private const int MaxBlockIdCount = 65_536;
 
-    public Task<PutReply> PutAsync(IAsyncStreamReader<Protocol.SlabFrame> frames, CancellationToken cancellationToken) =>
-        fence.TakesPuts
-            ? new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(frames, cancellationToken)
+    public async Task<PutReply> PutAsync(IAsyncStreamReader<Protocol.SlabFrame> frames, CancellationToken cancellationToken) =>
+        await fence.WaitAsync(cancellationToken)
+            ? await new PutCall(tier, options.Value.PutTimeout, time, logger).RunAsync(frames, cancellationToken)
             : throw new RpcException(StoreStatus.NotRegistered);
 
     public Task GetAsync(GetRequest request, IServerStreamWriter<Protocol.SlabFrame> output, CancellationToken cancellationToken)

@@ -14,6 +14,7 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
 {
     private const int BatchCount = 64;
 
+    private readonly Lock _lock = new();
     private readonly HashSet<BlockId> _done = [];
     private int _copiedCount;
     private int _knownCount;
@@ -24,12 +25,12 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
     /// <summary>Blocks that a shard had already.</summary>
     public int KnownCount => _knownCount;
 
-    /// <summary>Copies the blocks that were not copied by an earlier call.</summary>
+    /// <summary>Copies the blocks that were not copied by an earlier call, or not taken.</summary>
     /// <param name="homesOf">Where a block should be.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async Task CopyAsync(Func<BlockId, IEnumerable<string>> homesOf, CancellationToken cancellationToken)
     {
-        foreach (BlockId[] batch in memory.BlocksForBelow().Where(_done.Add).Chunk(BatchCount))
+        foreach (BlockId[] batch in memory.BlocksForBelow().Where(Begin).Chunk(BatchCount))
         {
             await Task.WhenAll(batch
                 .SelectMany(id => homesOf(id).Select(home => (home, id)))
@@ -52,7 +53,7 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
                 return;
             }
 
-            await using BlockWriter writer = connections.OpenWriter(home, epoch, isCopying: true, cancellationToken);
+            await using BlockWriter writer = connections.OpenWriter(home, epoch, isCopying: true, cancellationToken: cancellationToken);
             foreach (BlockId id in unknown)
             {
                 await SendAsync(writer, id);
@@ -65,10 +66,22 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
         catch (RpcException error) when (!cancellationToken.IsCancellationRequested)
         {
             Log.NotTaken(logger, home, ids.Length, error.StatusCode, error.Status.Detail);
+            lock (_lock)
+            {
+                _done.ExceptWith(ids);
+            }
         }
         catch (RpcException)
         {
             throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    private bool Begin(BlockId id)
+    {
+        lock (_lock)
+        {
+            return _done.Add(id);
         }
     }
 

@@ -11,9 +11,24 @@ namespace KvCluster.KvStore.Puts;
 /// </summary>
 internal sealed class EpochFence(IBlockTier tier, IOptions<KvStoreOptions> options) : IWorkerEpochObserver
 {
-    private volatile bool _isInformed = options.Value.GatewayAddress.Length == 0;
+    /// <summary>Writers may hear of a shard before it has its own answer; they are not sent away for that.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    public bool TakesPuts => _isInformed;
+    private readonly TaskCompletionSource _informed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public bool TakesPuts => options.Value.GatewayAddress.Length == 0 || _informed.Task.IsCompleted;
+
+    /// <summary>Waits a while for the Gateway's word.</summary>
+    /// <returns>Whether Puts may be taken.</returns>
+    public async ValueTask<bool> WaitAsync(CancellationToken cancellationToken)
+    {
+        if (!TakesPuts)
+        {
+            await Task.WhenAny(_informed.Task, Task.Delay(Patience, cancellationToken));
+        }
+
+        return TakesPuts;
+    }
 
     public void Observe(IEnumerable<V1.WorkerEpoch> epochs)
     {
@@ -22,6 +37,6 @@ internal sealed class EpochFence(IBlockTier tier, IOptions<KvStoreOptions> optio
             tier.NoteEpoch(worker.WorkerId, worker.Epoch);
         }
 
-        _isInformed = true;
+        _informed.TrySetResult();
     }
 }

@@ -66,6 +66,7 @@ internal sealed class StoreCounters
     public void OverQuotaBlock() => Interlocked.Increment(ref _overQuotaBlocks);
 
     public void ExpiredBlock() => Interlocked.Increment(ref _expiredBlocks);
+
     public void HandedOverBlocks(int count) => Interlocked.Add(ref _handedOverBlocks, count);
 
     public void StoredSlab(int sizeBytes)

@@ -38,6 +38,9 @@ internal sealed class StoreProcess : IAsyncDisposable
         {
             process.Address = ready.Split(' ')[1];
             process.Channel = GrpcChannels.Create(process.Address);
+
+            // Nobody reads its log, but a full pipe would hold it up.
+            _ = process._process.StandardOutput.ReadToEndAsync();
         }
 
         return process;

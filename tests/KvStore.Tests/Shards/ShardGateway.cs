@@ -83,7 +83,7 @@ internal sealed class ShardGateway : Cluster.ClusterBase, IAsyncDisposable
 
     public override Task<RegisterReply> Register(RegisterRequest request, ServerCallContext context)
     {
-        var reply = new RegisterReply { Epoch = Join(request.Worker), HeartbeatIntervalMs = 20, ReplicaCount = ReplicaCount };
+        var reply = new RegisterReply { Epoch = Join(request.Worker), HeartbeatIntervalMs = 100, ReplicaCount = ReplicaCount };
         reply.KvstoreAddresses.AddRange(View().Live);
         reply.ShardMoves.AddRange(Moves());
         reply.WorkerEpochs.AddRange(Epochs());

@@ -3,12 +3,15 @@ using KvCluster.Compression.Blocks;
 
 namespace KvCluster.KvStore.Tests.Shards;
 
-/// <summary>Puts new blocks and reads everything put so far, again and again; slabs are compared with their source.</summary>
+/// <summary>
+/// Puts new blocks and reads the newest and some older ones, again and again, and everything at the end; slabs are compared with their source.
+/// </summary>
 /// <param name="client">Whose reads and writes.</param>
 /// <param name="refresh">Called before each pass, as a heartbeat would.</param>
 internal sealed class ShardLoad(ShardClient client, Action refresh)
 {
-    private const int BlocksAPass = 12;
+    private const int BlocksAPass = 6;
+    private const int ReadsAPass = 60;
 
     private readonly List<BlockId> _safe = [];
     private Task _running = Task.CompletedTask;
@@ -32,8 +35,11 @@ internal sealed class ShardLoad(ShardClient client, Action refresh)
 
     public void Start() => _running = Task.Run(async () =>
     {
+        var random = new Random(5);
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         for (int next = 0; !_isStopped; next += BlocksAPass)
         {
+            await pace.WaitForNextTickAsync();
             refresh();
             BlockId[] ids = [.. Enumerable.Range(next, BlocksAPass).Select(TestSlabs.Id)];
             try
@@ -50,9 +56,13 @@ internal sealed class ShardLoad(ShardClient client, Action refresh)
             }
 
             BlockId[] safe = SafeIds();
-            MissedCount += safe.Length - (await client.ReadAsync(safe)).Count;
+            BlockId[] read = [.. safe.TakeLast(2 * BlocksAPass).Union(random.GetItems(safe, safe.Length > 0 ? ReadsAPass : 0))];
+            MissedCount += read.Length - (await client.ReadAsync(read)).Count;
             _passCount++;
         }
+
+        BlockId[] all = SafeIds();
+        MissedCount += all.Length - (await client.ReadAsync(all)).Count;
     });
 
     /// <summary>So many more passes have begun and ended.</summary>
