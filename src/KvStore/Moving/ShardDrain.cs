@@ -23,16 +23,16 @@ internal sealed class ShardDrain(
         var copier = new BlockCopier(memory, connections, membership.Current.Epoch, logger);
         try
         {
-            int doneCount;
+            int copiedCount;
             do
             {
-                doneCount = copier.CopiedCount + copier.KnownCount;
+                copiedCount = copier.CopiedCount;
                 await copier.CopyAsync(id => Others().HomesOf(id), cancellationToken);
 
                 // Writers hear with their next heartbeat that this shard leaves; what they put here until then, and what they are at, goes too.
                 await Task.Delay(2 * membership.HeartbeatInterval, time, cancellationToken);
             }
-            while (copier.CopiedCount + copier.KnownCount > doneCount || memory.Stat().PendingBlockCount > 0);
+            while (copier.CopiedCount > copiedCount || memory.Stat().PendingBlockCount > 0);
             Log.HandedOver(logger, copier.CopiedCount, copier.KnownCount);
         }
         catch (OperationCanceledException)

@@ -25,7 +25,7 @@ internal sealed class SlabConnection(SlabSocket socket, KvStoreCalls calls, ILog
                 bool goesOn;
                 (goesOn, next) = message.Kind switch
                 {
-                    SlabMessageKind.Get => await ServeGetAsync(message),
+                    SlabMessageKind.Get => await ServeGetAsync(message, stopping),
                     SlabMessageKind.Frame or SlabMessageKind.End => await ServePutAsync(message),
                     _ => throw new InvalidDataException($"a client sent {message.Kind}"),
                 };
@@ -79,7 +79,7 @@ internal sealed class SlabConnection(SlabSocket socket, KvStoreCalls calls, ILog
         return (false, null);
     }
 
-    private async Task<(bool GoesOn, SlabMessage? Next)> ServeGetAsync(SlabMessage message)
+    private async Task<(bool GoesOn, SlabMessage? Next)> ServeGetAsync(SlabMessage message, CancellationToken stopping)
     {
         GetRequest request = GetRequest.Parser.ParseFrom(message.Extra);
         using var gone = new CancellationTokenSource();
@@ -111,7 +111,7 @@ internal sealed class SlabConnection(SlabSocket socket, KvStoreCalls calls, ILog
         {
             try
             {
-                await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray());
+                await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray(), CancellationToken.None);
             }
             catch
             {
@@ -121,6 +121,8 @@ internal sealed class SlabConnection(SlabSocket socket, KvStoreCalls calls, ILog
             }
         }
 
+        // A client may keep its connection for the next call; a host that stops does not wait for one.
+        await using CancellationTokenRegistration enough = stopping.UnsafeRegister(_ => socket.Dispose(), null);
         SlabMessage? next = await heard;
         return (next is not null, next);
     }

@@ -14,6 +14,7 @@ public sealed class LeavingTests
         gateway.Settle();
         await using var client = new ShardClient(gateway.View());
         await client.PutAsync(ids);
+        await gateway.HeardByAllAsync();
         int ownCount = ids.Count(cluster.Shards[0].Holds);
         Assert.InRange(ownCount, 20, 150);
 
