@@ -48,7 +48,7 @@ internal sealed class ShardReadRun : IDisposable
             if (arrival.Slab is not { } slab)
             {
                 Read.OnArrival(own);
-                isDropped = arrival.Error != SlabError.None && Refuse(block, address, arrival.Error);
+                isDropped = arrival.Error != SlabError.None && block.Refuse(address, arrival.Error);
                 if (arrival.Error == SlabError.None)
                 {
                     block.Lacks(address);
@@ -74,7 +74,7 @@ internal sealed class ShardReadRun : IDisposable
             if (reason != SlabError.None)
             {
                 copy?.Dispose();
-                isDropped = Refuse(block, address, reason);
+                isDropped = block.Refuse(address, reason);
                 return reason;
             }
 
@@ -240,21 +240,6 @@ internal sealed class ShardReadRun : IDisposable
         }
 
         await stream.RunAsync(end.Token);
-    }
-
-    /// <summary>Bytes that changed on the way are asked for again; anything else is wrong where it is kept.</summary>
-    /// <returns>Whether the place should drop its copy.</returns>
-    private static bool Refuse(ReadBlock block, string address, SlabError reason)
-    {
-        // A wrong block or layer is one of the frame around the slab: the store has compared them.
-        bool isDamage = reason is SlabError.Truncated or SlabError.BadMagic or SlabError.HeaderChecksum or SlabError.PayloadChecksum
-            or SlabError.WrongBlock or SlabError.WrongLayer;
-        if (isDamage && !block.NoteDamage(address))
-        {
-            return false;
-        }
-
-        return block.Lacks(address);
     }
 
     private void Complete(ReadBlock block, string address, string[] needy)
