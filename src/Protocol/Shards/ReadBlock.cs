@@ -122,6 +122,16 @@ internal sealed class ReadBlock(int index, WantedBlock wanted, BlockPlaces place
         return state == PlaceState.DamagedOnce;
     }
 
+    /// <summary>Bytes that changed on the way are asked for again; anything else is wrong where it is kept.</summary>
+    /// <returns>Whether the place should drop its copy.</returns>
+    public bool Refuse(string address, SlabError reason)
+    {
+        // A wrong block or layer is one of the frame around the slab: the store has compared them.
+        bool isDamage = reason is SlabError.Truncated or SlabError.BadMagic or SlabError.HeaderChecksum or SlabError.PayloadChecksum
+            or SlabError.WrongBlock or SlabError.WrongLayer;
+        return (!isDamage || NoteDamage(address)) && Lacks(address);
+    }
+
     /// <summary>The place has said, or failed to say, all that it will.</summary>
     public void Leave(string address)
     {
