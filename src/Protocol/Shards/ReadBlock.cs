@@ -157,21 +157,6 @@ internal sealed class ReadBlock(int index, WantedBlock wanted, BlockPlaces place
         _copies = null;
     }
 
-    /// <summary>Bytes that changed on the way are asked for again; anything else is wrong where it is kept.</summary>
-    /// <returns>Whether the place should drop its copy.</returns>
-    public bool Refuse(string address, SlabError reason)
-    {
-        // A wrong block or layer is one of the frame around the slab: the store has compared them.
-        bool isDamage = reason is SlabError.Truncated or SlabError.BadMagic or SlabError.HeaderChecksum or SlabError.PayloadChecksum
-            or SlabError.WrongBlock or SlabError.WrongLayer;
-        if (isDamage && !NoteDamage(address))
-        {
-            return false;
-        }
-
-        return Lacks(address);
-    }
-
     private void Set(string address, PlaceState state) => _states[IndexOf(address)] = state;
 
     private int IndexOf(string address) => Array.IndexOf(places.Addresses, address);
