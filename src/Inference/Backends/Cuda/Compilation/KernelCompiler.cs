@@ -10,6 +10,9 @@ namespace KvCluster.Inference.Backends.Cuda.Compilation;
 /// <param name="cache">Of compiled kernels.</param>
 internal sealed unsafe class KernelCompiler(CudaDevice device, KernelCache cache)
 {
+    /// <summary>Whose matrix instructions of warpgroups are only in sm_90a.</summary>
+    private const int WarpgroupCapability = 90;
+
     /// <summary>Loads a kernel file.</summary>
     /// <param name="file">E.g. <c>decode_attention.cu</c>.</param>
     /// <param name="defines">Macros and their values.</param>
@@ -18,7 +21,7 @@ internal sealed unsafe class KernelCompiler(CudaDevice device, KernelCache cache
     {
         string[] options =
         [
-            $"--gpu-architecture=sm_{device.Capability}",
+            $"--gpu-architecture=sm_{device.Capability}{(device.Capability == WarpgroupCapability ? "a" : string.Empty)}",
             "--std=c++17",
             .. defines.OrderBy(define => define.Key, StringComparer.Ordinal)
                 .Select(define => string.Create(CultureInfo.InvariantCulture, $"--define-macro={define.Key}={define.Value}")),

@@ -36,7 +36,7 @@ internal sealed unsafe class CudaKernel
     /// Launches with one argument, passed by value. <paramref name="isEarly"/>: from compute capability 9.0 on the kernel may start before the one ahead
     /// of it has ended, and waits itself where it must.
     /// </summary>
-    public void Launch<T>(CudaStream stream, int gridX, int gridY, int threadCount, bool isEarly, in T argument)
+    public void Launch<T>(CudaStream stream, int gridX, int gridY, int threadCount, bool isEarly, in T argument, int gridZ = 1)
         where T : unmanaged
     {
         var early = new CudaLaunchAttribute { Id = CudaLaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
@@ -44,7 +44,7 @@ internal sealed unsafe class CudaKernel
         {
             GridX = (uint)gridX,
             GridY = (uint)gridY,
-            GridZ = 1,
+            GridZ = (uint)gridZ,
             BlockX = (uint)threadCount,
             BlockY = 1,
             BlockZ = 1,
