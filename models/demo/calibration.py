@@ -1,11 +1,11 @@
-"""Writes calibration.jsonl and validation.jsonl: fresh text from tasks.py, of other seeds than training's and evaluation's.
+"""Writes calibration.jsonl.gz and validation.jsonl.gz: fresh text from tasks.py, of other seeds than training's and evaluation's.
 
     python3 models/demo/calibration.py                     # needs nothing but Python
 
-calibration.jsonl: lines of `text`, whole documents of every kind; the last ones fill the model's whole context, so that keys after RoPE
-are seen at all positions. validation.jsonl: lines like eval.jsonl's, `reference` being the true answer; for searches under an accuracy bound.
+calibration.jsonl.gz: lines of `text`, whole documents of every kind; the last ones fill the model's whole context, so that keys after RoPE
+are seen at all positions. validation.jsonl.gz: lines like eval.jsonl's, `reference` being the true answer; for searches under an accuracy bound.
 """
-import json, pathlib, random
+import gzip, json, pathlib, random
 import tasks
 
 CALIBRATION_SEED, VALIDATION_SEED = 5077, 6151
@@ -49,10 +49,6 @@ def validation(rows_each):
 
 
 if __name__ == "__main__":
-    folder = pathlib.Path(__file__).parent
-    with open(folder / "calibration.jsonl", "w") as out:
-        for pieces in calibration():
-            out.write(json.dumps({"text": "".join(text for text, _ in pieces)}) + "\n")
-    with open(folder / "validation.jsonl", "w") as out:
-        for row in validation(16):
-            out.write(json.dumps(row) + "\n")
+    for name, rows in (("calibration", ({"text": "".join(text for text, _ in pieces)} for pieces in calibration())), ("validation", validation(16))):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (pathlib.Path(__file__).parent / (name + ".jsonl.gz")).write_bytes(gzip.compress(lines.encode(), mtime=0))

@@ -3,7 +3,7 @@ using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Calibration;
 
-/// <summary>Reads calibration files: JSON lines with a <c>text</c>, or with a <c>prompt</c> and its <c>reference</c>.</summary>
+/// <summary>Reads calibration files, packed with gzip or not: JSON lines with a <c>text</c>, or with a <c>prompt</c> and its <c>reference</c>.</summary>
 public static class CalibrationText
 {
     /// <summary>Whole texts.</summary>
@@ -31,13 +31,20 @@ public static class CalibrationText
 
         var items = new List<T>();
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        try
         {
-            number++;
-            if (!string.IsNullOrWhiteSpace(line))
+            foreach (string line in DataFile.ReadLines(path))
             {
-                items.Add(TryParse(line, parse) ?? throw new ModelLoadException($"{path}: line {number} is no JSON object with {expected}."));
+                number++;
+                if (!string.IsNullOrWhiteSpace(line))
+                {
+                    items.Add(TryParse(line, parse) ?? throw new ModelLoadException($"{path}: line {number} is no JSON object with {expected}."));
+                }
             }
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ModelLoadException($"{path}: the packed file is damaged or cut short; pack it again with gzip.", e);
         }
 
         return items.Count > 0 ? items : throw new ModelLoadException($"{path}: has no lines; give JSON lines with {expected}.");

@@ -9,13 +9,13 @@ namespace KvCluster.Inference.Calibration;
 /// <summary>Profiles as safetensors files: maps in 16 bits (in 8 where that loses nothing), steps and means in 32, what it is in the metadata.</summary>
 public static class ProfileFile
 {
-    /// <summary>Ending of the files' names.</summary>
+    /// <summary>Ending of the files' names; packed files have <see cref="DataFile.PackedExtension"/> after it.</summary>
     public const string Extension = ".safetensors";
 
     private const string Format = "kvcluster-profile/1";
 
     /// <summary>Writes a Profile.</summary>
-    /// <param name="path">Replaced when it is there.</param>
+    /// <param name="path">Replaced when it is there; packed with gzip when it ends in <see cref="DataFile.PackedExtension"/>.</param>
     /// <param name="profile">What to write.</param>
     /// <param name="notes">More metadata: where it comes from and what was measured.</param>
     public static void Save(string path, StoredProfile profile, IReadOnlyDictionary<string, string> notes)

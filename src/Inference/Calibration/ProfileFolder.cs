@@ -67,5 +67,7 @@ public sealed class ProfileFolder : IProfileSource
     }
 
     private static IEnumerable<string> Files(string folder) =>
-        Directory.EnumerateFiles(folder, "*" + ProfileFile.Extension).Order(StringComparer.Ordinal);
+        Directory.EnumerateFiles(folder, "*" + ProfileFile.Extension + "*")
+            .Where(path => path.EndsWith(ProfileFile.Extension, StringComparison.Ordinal) || path.EndsWith(ProfileFile.Extension + DataFile.PackedExtension, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal);
 }

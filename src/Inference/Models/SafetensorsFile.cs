@@ -1,18 +1,21 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace KvCluster.Inference.Models;
 
-/// <summary>A memory-mapped safetensors file whose header has been checked against the file.</summary>
+/// <summary>A safetensors file, memory-mapped or unpacked from gzip, whose header has been checked against the file.</summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
-    private readonly MemoryMappedFile _mapping;
-    private readonly MemoryMappedViewAccessor _accessor;
+    private readonly MemoryMappedFile? _mapping;
+    private readonly MemoryMappedViewAccessor? _accessor;
+    private readonly byte[]? _unpacked;
     private readonly Dictionary<string, TensorEntry> _entries;
     private byte* _base;
 
-    private SafetensorsFile(string path, MemoryMappedFile mapping, MemoryMappedViewAccessor accessor, byte* start, long byteCount)
+    private SafetensorsFile(string path, MemoryMappedFile? mapping, MemoryMappedViewAccessor? accessor, byte* start, long byteCount)
     {
         Path = path;
         ByteCount = byteCount;
@@ -22,9 +25,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _entries = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
     }
 
+    /// <param name="path">Of the file.</param>
+    /// <param name="unpacked">Pinned.</param>
+    private SafetensorsFile(string path, byte[] unpacked)
+        : this(path, null, null, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(unpacked)), unpacked.Length) =>
+        _unpacked = unpacked;
+
     public string Path { get; }
 
-    /// <summary>Length of the whole file.</summary>
+    /// <summary>Length of the whole file, unpacked.</summary>
     public long ByteCount { get; }
 
     /// <summary>Names in the order of their data.</summary>
@@ -42,6 +51,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
         MemoryMappedViewAccessor? accessor = null;
         try
         {
+            if (ReadPacked(path) is { } unpacked)
+            {
+                var packed = new SafetensorsFile(path, unpacked);
+                packed.ReadHeader();
+                return packed;
+            }
+
             var byteCount = new FileInfo(path).Length;
             if (byteCount == 0)
             {
@@ -65,7 +81,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
                 throw new ModelLoadException($"{path}: the file is missing; download it again.", e);
             }
 
-            if (e is IOException or UnauthorizedAccessException)
+            if (e is IOException or UnauthorizedAccessException or InvalidDataException)
             {
                 throw new ModelLoadException($"{path}: cannot be read ({JsonFile.FirstLine(e.Message)}).", e);
             }
@@ -108,10 +124,25 @@ public sealed unsafe class SafetensorsFile : IDisposable
         if (_base != null)
         {
             _base = null;
-            _accessor.SafeMemoryMappedViewHandle.ReleasePointer();
-            _accessor.Dispose();
-            _mapping.Dispose();
+            _accessor?.SafeMemoryMappedViewHandle.ReleasePointer();
+            _accessor?.Dispose();
+            _mapping?.Dispose();
+            GC.KeepAlive(_unpacked);
         }
+    }
+
+    /// <summary>Pinned; null when the file is not packed.</summary>
+    private static byte[]? ReadPacked(string path)
+    {
+        using MemoryStream? bytes = DataFile.TryUnpack(path);
+        if (bytes is null)
+        {
+            return null;
+        }
+
+        byte[] pinned = GC.AllocateUninitializedArray<byte>((int)bytes.Length, pinned: true);
+        bytes.ReadExactly(pinned);
+        return pinned;
     }
 
     private void ReadHeader()

@@ -17,12 +17,12 @@ internal sealed class SafetensorsWriter
     /// <param name="shape">Outermost dimension first.</param>
     public void Add(string name, string type, ReadOnlySpan<byte> data, params long[] shape) => _tensors.Add((name, type, shape, data.ToArray()));
 
-    /// <summary>Writes to a new file beside it, then replaces the file at once.</summary>
+    /// <summary>Writes to a new file beside it, then replaces the file at once. Packed when the path ends in <see cref="DataFile.PackedExtension"/>.</summary>
     public void Save(string path)
     {
         byte[] header = Header();
         string unfinished = path + ".unfinished";
-        using (FileStream file = File.Create(unfinished))
+        using (Stream file = DataFile.Create(unfinished, path))
         {
             Span<byte> length = stackalloc byte[sizeof(long)];
             BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);

@@ -23,12 +23,12 @@ internal static class CalibrateCommand
     public static Command Create()
     {
         Option<string[]> kv = new("--kv") { HelpName = "SPEC", Description = "A codec; its stages that need a Profile are calibrated. May be repeated", Required = true };
-        Option<string> output = new("--out") { HelpName = "FILE", Description = "The Profile to write, or for several specs a folder; files there are replaced", Required = true };
-        Option<string?> data = new("--data") { HelpName = "FILE", Description = "JSON lines of text (default: calibration.jsonl beside the model)" };
+        Option<string> output = new("--out") { HelpName = "FILE", Description = "The Profile to write, packed when it ends in .gz, or for several specs a folder; files there are replaced", Required = true };
+        Option<string?> data = new("--data") { HelpName = "FILE", Description = "JSON lines of text, packed with gzip or not (default: calibration.jsonl or calibration.jsonl.gz beside the model)" };
         Option<string?> validation = new("--validation")
         {
             HelpName = "FILE",
-            Description = "JSON lines of prompt and reference, for specs with an accuracy bound (default: validation.jsonl beside the model)",
+            Description = "JSON lines of prompt and reference, for specs with an accuracy bound (default: validation.jsonl or validation.jsonl.gz beside the model)",
         };
         Option<int?> limit = new("--limit") { HelpName = "N", Description = "Most texts, and most prompts of each task" };
         Option<string?> model = ModelOption.Create();
@@ -93,7 +93,9 @@ internal static class CalibrateCommand
         return ExitCode.Done;
     }
 
-    private static string FileName(string spec) => spec.Replace("(", "-").Replace(",", "-").Replace("=", "-").Replace("+", "-").Replace(")", "") + ProfileFile.Extension;
+    private static string FileName(string spec) =>
+        spec.Replace("(", "-").Replace(",", "-").Replace("=", "-").Replace("+", "-").Replace(")", "")
+        + ProfileFile.Extension + DataFile.PackedExtension;
 
     private static Dictionary<string, string> Notes(CalibrationResult result, string data) => new()
     {
@@ -108,7 +110,7 @@ internal static class CalibrateCommand
         result.Layers.Average(value).ToString("0.######", CultureInfo.InvariantCulture);
 
     private static string Beside(string modelFolder, string name) =>
-        Path.Combine(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelFolder))) ?? "", name);
+        DataFile.Locate(Path.Combine(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelFolder))) ?? "", name));
 
     /// <summary>Bars go to stderr, so that the report on stdout can be piped.</summary>
     private static Progress Bars() =>

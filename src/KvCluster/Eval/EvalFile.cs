@@ -1,9 +1,10 @@
 using System.Text.Json;
 using KvCluster.CommandLine.Terminal;
+using KvCluster.Inference.Models;
 
 namespace KvCluster.CommandLine.Eval;
 
-/// <summary>Reads an evaluation file: JSON lines of <c>task</c>, <c>prompt</c>, <c>answer</c> and optionally <c>reference</c>.</summary>
+/// <summary>Reads an evaluation file, packed with gzip or not: JSON lines of <c>task</c>, <c>prompt</c>, <c>answer</c> and optionally <c>reference</c>.</summary>
 internal static class EvalFile
 {
     /// <param name="path">The file.</param>
@@ -20,21 +21,28 @@ internal static class EvalFile
         List<EvalRow> rows = [];
         Dictionary<string, int> taken = [];
         int lineNumber = 0;
-        foreach (string line in File.ReadLines(path))
+        try
         {
-            lineNumber++;
-            if (string.IsNullOrWhiteSpace(line))
+            foreach (string line in DataFile.ReadLines(path))
             {
-                continue;
-            }
+                lineNumber++;
+                if (string.IsNullOrWhiteSpace(line))
+                {
+                    continue;
+                }
 
-            EvalRow row = Parse(line, path, lineNumber, option);
-            int before = taken.GetValueOrDefault(row.Task);
-            if (limit is null || before < limit)
-            {
-                taken[row.Task] = before + 1;
-                rows.Add(row);
+                EvalRow row = Parse(line, path, lineNumber, option);
+                int before = taken.GetValueOrDefault(row.Task);
+                if (limit is null || before < limit)
+                {
+                    taken[row.Task] = before + 1;
+                    rows.Add(row);
+                }
             }
+        }
+        catch (InvalidDataException)
+        {
+            throw new BadArgumentException($"{option}: the packed file '{path}' is damaged or cut short; pack it again with gzip");
         }
 
         return rows.Count > 0 ? rows : throw new BadArgumentException($"{option}: '{path}' has no rows");

@@ -41,14 +41,14 @@ public sealed class CalibrateCommandTests : IDisposable
     {
         CopyModel();
         string profiles = Directory.CreateDirectory(Path.Combine(ModelFolder, "profiles")).FullName;
-        string data = Path.Combine(RepositoryRoot.Path, "models", "demo", "calibration.jsonl");
+        string data = Path.Combine(RepositoryRoot.Path, "models", "demo", "calibration.jsonl.gz");
 
         (int exitCode, string output, string errors) = await KvClusterProcess.RunAsync(
             "calibrate", "--model", ModelFolder, "--kv", "pca(heads=2,energy=0.999)+int8", "--out", profiles, "--data", data, "--limit", "2");
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("pca(energy=0.999,heads=2): ", output, StringComparison.Ordinal);
-        Assert.Equal("pca-energy-0.999-heads-2.safetensors", Path.GetFileName(Assert.Single(Directory.GetFiles(profiles))));
+        Assert.Equal("pca-energy-0.999-heads-2.safetensors.gz", Path.GetFileName(Assert.Single(Directory.GetFiles(profiles))));
         await AssertAnswersAsync("pca(heads=2,energy=0.999)+int8");
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KvCluster.Inference.Models;
 
 namespace KvCluster.Cluster.Tests.EndToEnd;
 
@@ -8,7 +9,8 @@ public sealed class GoldenTests
     [Fact]
     public async Task Generate_GoldenCasesWithRawKv_EqualsTransformersInNineOfTen()
     {
-        using JsonDocument golden = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "models/demo/golden.json"), TestContext.Current.CancellationToken));
+        await using Stream file = DataFile.OpenRead(Path.Combine(RepositoryRoot.Path, "models/demo/golden.json.gz"));
+        using JsonDocument golden = await JsonDocument.ParseAsync(file, cancellationToken: TestContext.Current.CancellationToken);
         await using TestCluster cluster = await TestCluster.StartAsync("raw");
         List<string> different = [];
         foreach (JsonElement golds in golden.RootElement.GetProperty("cases").EnumerateArray())

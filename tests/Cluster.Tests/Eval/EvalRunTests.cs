@@ -1,6 +1,7 @@
 using KvCluster.Cluster.Tests.EndToEnd;
 using KvCluster.CommandLine.Eval;
 using KvCluster.CommandLine.Eval.Auto;
+using KvCluster.Inference.Models;
 
 namespace KvCluster.Cluster.Tests.Eval;
 
@@ -14,7 +15,7 @@ public sealed class EvalRunTests : IDisposable
     [Fact]
     public async Task RunAsync_AutoOnTwoPrompts_ChoosesTheSmallestOfThoseThatHold()
     {
-        Take("models/demo/validation.jsonl", "line_retrieval_20", "lookup_60");
+        Take("models/demo/validation.jsonl.gz", "line_retrieval_20", "lookup_60");
 
         EvalReport report = await RunAsync(["auto(accuracy=1)", "int8"], diagnosed: 1, second: null);
 
@@ -69,5 +70,5 @@ public sealed class EvalRunTests : IDisposable
 
     private void Take(string file, params string[] tasks) => File.WriteAllLines(
         _data,
-        tasks.Select(task => File.ReadLines(Path.Combine(RepositoryRoot.Path, file)).First(line => line.Contains($"\"task\": \"{task}\"", StringComparison.Ordinal))));
+        tasks.Select(task => DataFile.ReadLines(Path.Combine(RepositoryRoot.Path, file)).First(line => line.Contains($"\"task\": \"{task}\"", StringComparison.Ordinal))));
 }

@@ -12,7 +12,7 @@ public sealed class SecondQuestionTests
 
     [Theory]
     [InlineData("models/demo/eval.jsonl")]
-    [InlineData("models/demo/validation.jsonl")]
+    [InlineData("models/demo/validation.jsonl.gz")]
     public void TryMake_RowsOfAnySeed_AskForAnotherEntryOfTheSameDocument(string file)
     {
         List<EvalRow> rows = EvalFile.Read(Path.Combine(RepositoryRoot.Path, file), 20);

@@ -1,12 +1,13 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
-using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
+using KvCluster.Inference.Backends;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Tests.Backends;
 
-/// <summary>The demo model against golden.json: transformers in 32-bit arithmetic on the same weights.</summary>
+/// <summary>The demo model against golden.json.gz: transformers in 32-bit arithmetic on the same weights.</summary>
 public sealed class GoldenTests
 {
     private const float LogitTolerance = 2e-2f;
@@ -89,7 +90,8 @@ public sealed class GoldenTests
 
     private static GoldenCase[] Read()
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(DemoModel.GoldenPath));
+        using Stream file = DataFile.OpenRead(DemoModel.GoldenPath);
+        using JsonDocument document = JsonDocument.Parse(file);
         return document.RootElement.GetProperty("cases").Deserialize<GoldenCase[]>()!;
     }
 }

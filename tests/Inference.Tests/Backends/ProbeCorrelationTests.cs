@@ -2,6 +2,7 @@ using System.Text.Json;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Models;
 using KvCluster.Inference.Tokenizers;
 
 namespace KvCluster.Inference.Tests.Backends;
@@ -38,8 +39,8 @@ public sealed class ProbeCorrelationTests(ITestOutputHelper output)
 
     private static int[] Prompt()
     {
-        string path = Path.Combine(Path.GetDirectoryName(DemoModel.GoldenPath)!, "validation.jsonl");
-        string text = File.ReadLines(path)
+        string path = Path.Combine(Path.GetDirectoryName(DemoModel.GoldenPath)!, "validation.jsonl.gz");
+        string text = DataFile.ReadLines(path)
             .Select(line => JsonDocument.Parse(line).RootElement)
             .First(row => row.GetProperty("task").GetString() == "line_retrieval_80").GetProperty("prompt").GetString()!;
         return Tokenizer.Load(Path.Combine(Path.GetDirectoryName(DemoModel.GoldenPath)!, "model", "tokenizer.json")).Encode(text);

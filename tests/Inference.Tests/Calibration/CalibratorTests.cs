@@ -45,7 +45,7 @@ public sealed class CalibratorTests
     {
         using ModelFolder folder = ModelFolder.Open(RepositoryRoot.DemoModel);
         CalibrationResult result = Calibrate(folder, [spec], 3, [])[0];
-        int[] prompt = folder.Tokenizer.Encode(string.Concat(CalibrationText.ReadTexts(System.IO.Path.Combine(DataFolder, "calibration.jsonl")).Skip(10).Take(3)))[..200];
+        int[] prompt = folder.Tokenizer.Encode(string.Concat(CalibrationText.ReadTexts(System.IO.Path.Combine(DataFolder, "calibration.jsonl.gz")).Skip(10).Take(3)))[..200];
 
         float[] expected = Logits(folder, new RawCodec(result.Profile.Geometry), prompt);
         float[] actual = Logits(folder, Codec(result, spec), prompt);
@@ -71,7 +71,7 @@ public sealed class CalibratorTests
     public void Run_ZackUnderAnAccuracyBound_FindsSmallerRanksThatHoldIt()
     {
         using ModelFolder folder = ModelFolder.Open(RepositoryRoot.DemoModel);
-        AnsweredPrompt[] prompts = [.. CalibrationText.ReadPrompts(System.IO.Path.Combine(DataFolder, "validation.jsonl"))
+        AnsweredPrompt[] prompts = [.. CalibrationText.ReadPrompts(System.IO.Path.Combine(DataFolder, "validation.jsonl.gz"))
             .Where(prompt => prompt.Task is "line_retrieval_20" or "math_0shot").Take(4)];
 
         CalibrationResult result = Calibrate(folder, ["zack(accuracy=0.99)"], 4, prompts)[0];
@@ -107,7 +107,7 @@ public sealed class CalibratorTests
     private static IReadOnlyList<CalibrationResult> Calibrate(
         ModelFolder folder, string[] specs, int textCount, IReadOnlyList<AnsweredPrompt> prompts)
     {
-        string[] texts = [.. CalibrationText.ReadTexts(System.IO.Path.Combine(DataFolder, "calibration.jsonl"))
+        string[] texts = [.. CalibrationText.ReadTexts(System.IO.Path.Combine(DataFolder, "calibration.jsonl.gz"))
             .Where(text => text.Length < 4000).Take(textCount)];
         return new Calibrator(folder, new Progress<CalibrationProgress>(), TestContext.Current.CancellationToken).RunAll(specs, texts, prompts);
     }

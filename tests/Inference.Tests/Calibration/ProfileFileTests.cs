@@ -15,6 +15,8 @@ public sealed class ProfileFileTests : IDisposable
 
     private string File => System.IO.Path.Combine(_folder.Path, "p.safetensors");
 
+    private string PackedFile => File + ".gz";
+
     public void Dispose() => _folder.Dispose();
 
     [Fact]
@@ -33,14 +35,31 @@ public sealed class ProfileFileTests : IDisposable
     }
 
     [Fact]
-    public void Load_TruncatedFile_IsNamed()
+    public void Load_Packed_IsTheSameProfileInFewerBytes()
     {
-        ProfileFile.Save(File, Make(), new Dictionary<string, string>());
-        byte[] bytes = System.IO.File.ReadAllBytes(File);
+        StoredProfile profile = Make();
+        ProfileFile.Save(File, profile, new Dictionary<string, string>());
+        ProfileFile.Save(PackedFile, profile, new Dictionary<string, string>());
+
+        Assert.Equal(profile.ToProfile().Fingerprint, ProfileFile.Load(PackedFile).ToProfile().Fingerprint);
+        Assert.Equal((profile.Spec, profile.ModelFingerprint), ProfileFile.ReadIdentity(PackedFile));
+        Assert.InRange(new System.IO.FileInfo(PackedFile).Length, 1, new System.IO.FileInfo(File).Length - 1);
+        System.IO.File.Move(PackedFile, File, overwrite: true);
+        Assert.Equal(profile.ToProfile().Fingerprint, ProfileFile.Load(File).ToProfile().Fingerprint);
+    }
+
+    [Theory]
+    [InlineData("p.safetensors")]
+    [InlineData("p.safetensors.gz")]
+    public void Load_TruncatedFile_IsNamed(string name)
+    {
+        string path = System.IO.Path.Combine(_folder.Path, name);
+        ProfileFile.Save(path, Make(), new Dictionary<string, string>());
+        byte[] bytes = System.IO.File.ReadAllBytes(path);
         foreach (int length in (int[])[0, 7, 100, bytes.Length / 2, bytes.Length - 1])
         {
-            System.IO.File.WriteAllBytes(File, bytes[..length]);
-            Assert.Contains("p.safetensors", Assert.Throws<ModelLoadException>(() => ProfileFile.Load(File)).Message, StringComparison.Ordinal);
+            System.IO.File.WriteAllBytes(path, bytes[..length]);
+            Assert.Contains(name, Assert.Throws<ModelLoadException>(() => ProfileFile.Load(path)).Message, StringComparison.Ordinal);
         }
     }
 
@@ -95,7 +114,7 @@ public sealed class ProfileFileTests : IDisposable
         string model = Directory.CreateDirectory(System.IO.Path.Combine(_folder.Path, "model")).FullName;
         string beside = Directory.CreateDirectory(System.IO.Path.Combine(_folder.Path, "profiles")).FullName;
         string inside = Directory.CreateDirectory(System.IO.Path.Combine(model, "profiles")).FullName;
-        ProfileFile.Save(System.IO.Path.Combine(beside, "x.safetensors"), Make(), new Dictionary<string, string>());
+        ProfileFile.Save(System.IO.Path.Combine(beside, "x.safetensors.gz"), Make(), new Dictionary<string, string>());
         ProfileFile.Save(System.IO.Path.Combine(inside, "y.safetensors"), Make() with { Spec = "kvheads(keep=0.5)" }, new Dictionary<string, string>());
         System.IO.File.WriteAllBytes(System.IO.Path.Combine(inside, "weights.safetensors"), Models.SafetensorsWriter.WriteValid());
         var folder = new ProfileFolder(model, 42, Geometry);

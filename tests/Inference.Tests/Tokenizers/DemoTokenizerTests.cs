@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using System.Text;
 using System.Text.Json;
-using FsCheck;
+using System.Text;
 using FsCheck.Fluent;
+using FsCheck;
+using KvCluster.Inference.Models;
 using KvCluster.Inference.Tokenizers;
 
 namespace KvCluster.Inference.Tests.Tokenizers;
@@ -14,7 +15,8 @@ public sealed class DemoTokenizerTests
     [Fact]
     public void Encode_GoldenCases_GivesTheIdsOfTransformers()
     {
-        using var golden = JsonDocument.Parse(File.ReadAllBytes(RepositoryRoot.DemoGolden));
+        using Stream file = DataFile.OpenRead(RepositoryRoot.DemoGolden);
+        using var golden = JsonDocument.Parse(file);
         var cases = golden.RootElement.GetProperty("cases").EnumerateArray().ToList();
 
         Assert.Equal(10, cases.Count);
@@ -79,7 +81,8 @@ public sealed class DemoTokenizerTests
 
     private static string MixedText()
     {
-        using var golden = JsonDocument.Parse(File.ReadAllBytes(RepositoryRoot.DemoGolden));
+        using Stream file = DataFile.OpenRead(RepositoryRoot.DemoGolden);
+        using var golden = JsonDocument.Parse(file);
         var text = new StringBuilder();
         while (text.Length < 1_000_000)
         {

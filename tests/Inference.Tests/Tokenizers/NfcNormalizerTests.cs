@@ -1,9 +1,10 @@
 using System.Text.Json;
+using KvCluster.Inference.Models;
 using KvCluster.Inference.Tokenizers;
 
 namespace KvCluster.Inference.Tests.Tokenizers;
 
-/// <summary>nfc.json holds pairs of text and its form C, made by Python's unicodedata (Unicode 14).</summary>
+/// <summary>nfc.json.gz holds pairs of text and its form C, made by Python's unicodedata (Unicode 14).</summary>
 public sealed class NfcNormalizerTests
 {
     private readonly NfcNormalizer _normalizer = new();
@@ -11,7 +12,8 @@ public sealed class NfcNormalizerTests
     [Fact]
     public void Normalize_MarksJamoAndExclusions_AgreesWithPython()
     {
-        using var data = JsonDocument.Parse(File.ReadAllBytes(RepositoryRoot.TestData("nfc.json")));
+        using Stream file = DataFile.OpenRead(RepositoryRoot.TestData("nfc.json.gz"));
+        using var data = JsonDocument.Parse(file);
         foreach (var item in data.RootElement.EnumerateArray())
         {
             Assert.Equal(item[1].GetString(), _normalizer.Normalize(item[0].GetString()!));
