@@ -23,15 +23,17 @@ class Kernel:
     def __init__(self, file, entry, defines, shared_bytes=0):
         self.shared_bytes = shared_bytes
         self.entry = entry
-        arch = "sm_%d%d" % torch.cuda.get_device_capability()
+        arch = "%d%d" % torch.cuda.get_device_capability()
+        arch += "a" if arch == "90" else ""
         path = tempfile.mktemp(suffix=".cubin")
-        command = ["nvcc", "-cubin", f"-arch={arch}", "-std=c++17", "-O3", "-lineinfo", "-Xptxas", "-v", "-I", KERNELS, "-o", path,
+        command = ["nvcc", "-cubin", f"-gencode=arch=compute_{arch},code=sm_{arch}", "-std=c++17", "-O3", "-lineinfo", "-Xptxas", "-v", "-I", KERNELS, "-o", path,
                    *(f"-D{k}={v}" for k, v in defines.items()), os.path.join(KERNELS, file)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
         self.path = path
-        lines = [line for line in done.stderr.splitlines() if "registers" in line or "spill" in line]
+        self.warnings = [line for line in done.stderr.splitlines() if "Potential" in line or "setmaxnreg" in line]
+        lines = [line for line in done.stderr.splitlines() if "Used " in line or "spill" in line]
         self.report = " ".join(f"{n}" for n in [next((part.strip().split()[1] for line in lines for part in line.replace("ptxas info    :", "").split(",") if "registers" in part), "?") + " regs", *(part.strip().replace("bytes spill ", "B ") for line in lines for part in line.split(",") if "spill" in part and not part.strip().startswith("0 "))])
 
     def load(self):
@@ -67,6 +69,21 @@ class Work(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p) for name in ("query", "sealed", "open", "entries", "starts", "openTokens", "partials", "states", "output")] \
         + [("sealedStride", ctypes.c_uint64), ("openStride", ctypes.c_uint64)] \
         + [(name, ctypes.c_int) for name in ("sequences", "kvHeads", "group", "chunks")] + [("softmaxScale", ctypes.c_float), ("flags", ctypes.c_int)]
+
+
+class TensorMap(ctypes.Structure):
+    """CUtensorMap."""
+    _fields_ = [("words", ctypes.c_uint64 * 16)]
+
+
+def tensor_map(address, columns, rows, stride, box_rows):
+    """A matrix of 16-bit floats, read in boxes of 64 columns, swizzled by 128 bytes; `stride` in elements."""
+    room = ctypes.create_string_buffer(192)
+    at = (ctypes.addressof(room) + 63) & ~63
+    sizes, strides = (ctypes.c_uint64 * 2)(columns, rows), (ctypes.c_uint64 * 1)(2 * stride)
+    box, steps = (ctypes.c_uint32 * 2)(64, box_rows), (ctypes.c_uint32 * 2)(1, 1)
+    check(_cuda.cuTensorMapEncodeTiled(ctypes.c_void_p(at), 6, 2, ctypes.c_void_p(address), sizes, strides, box, steps, 0, 3, 3, 0), "cuTensorMapEncodeTiled")
+    return TensorMap.from_buffer_copy(ctypes.string_at(at, 128))
 
 
 def median_us(launches, count, repeats=15):

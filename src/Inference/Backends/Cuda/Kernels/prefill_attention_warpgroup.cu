@@ -272,7 +272,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) prefill_attention(const __g
 {
     extern __shared__ u8 shared[];
     Places at{(shared_address(shared) + 1023) & ~1023u};
-    const int warpgroup = threadIdx.x / 128, head = blockIdx.x;
+    const int warpgroup = (int)__shfl_sync(FULL_WARP, threadIdx.x / 128, 0), head = blockIdx.x;
     if (threadIdx.x == 0)
     {
         barrier_init(at.hasQuery(), 1);
