@@ -1,3 +1,4 @@
+using System.Globalization;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 
@@ -44,7 +45,10 @@ internal static class Quantisers
             selection: null);
     }
 
-    /// <summary><c>zipcache</c> (arXiv 2405.14256): salient tokens in more bits; V, and K unless <c>keys=channel</c>, channel-separable tokenwise.</summary>
+    /// <summary>
+    /// <c>zipcache</c> (arXiv 2405.14256): salient tokens in more bits, of V alone when <c>keybits</c> gives one width to all of K; V, and K unless
+    /// <c>keys=channel</c>, channel-separable tokenwise.
+    /// </summary>
     public static LayerQuantiser ZipCache(StageContext context)
     {
         StageParameters parameters = context.Parameters;
@@ -58,13 +62,16 @@ internal static class Quantisers
         int count = TokenCount(parameters.Number("salient", 0.25, 0, 1));
         bool isRandom = parameters.OneOf("choose", "saliency", "saliency", "random") == "random";
         TokenSegment[] segments = [new(0, count, high), new(count, Tokens - count, low)];
+        string keyBits = parameters.OneOf("keybits", "mixed", "mixed", "8", "4", "3");
+        TokenSegment[] keySegments = keyBits == "mixed" ? segments : [new(0, Tokens, int.Parse(keyBits, CultureInfo.InvariantCulture))];
         TensorQuantiser keys = parameters.OneOf("keys", "token", "token", "channel") == "channel"
-            ? new ChannelwiseKeys(context.Shape, segments, context.Path)
-            : new TokenwiseKeys(context.Shape, segments, isSeparable: true, context.Path);
+            ? new ChannelwiseKeys(context.Shape, keySegments, context.Path)
+            : new TokenwiseKeys(context.Shape, keySegments, isSeparable: true, context.Path);
         return new SegmentedQuantiser(
             keys,
             new TokenwiseValues(context.Shape, segments, isSeparable: true, context.Path),
-            new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null));
+            new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null),
+            areKeysChosen: keySegments.Length > 1);
     }
 
     /// <summary><c>evict</c>: salient tokens in 16 bits, the others not at all; the baseline of eviction.</summary>

@@ -25,10 +25,15 @@ internal sealed record QuantiserFormat(
         Mixed("zipcache(keys=channel)", 16, 4, 3) with { HasChannelwiseKeys = true },
         Mixed("zipcache(high=8,low=3,salient=0.25)", 16, 8, 3),
         Mixed("zipcache(high=3,low=2,salient=0.75)", 48, 3, 2),
+        Mixed("zipcache(high=3,keybits=4,low=2,salient=0.75)", 48, 3, 2) with { KeyBits = 4 },
+        Mixed("zipcache(high=3,keybits=4,keys=channel,low=2,salient=0.75)", 48, 3, 2) with { KeyBits = 4, HasChannelwiseKeys = true },
     ];
 
+    /// <summary>Bits of all of K, which is then stored in the order of its tokens; 0: as V.</summary>
+    public int KeyBits { get; init; }
+
     public (int Count, int Bits)[] KeySegments =>
-        GroupSize == 0 ? Segments : [.. Enumerable.Repeat((GroupSize, Segments[0].Bits), 64 / GroupSize)];
+        KeyBits > 0 ? [(64, KeyBits)] : GroupSize == 0 ? Segments : [.. Enumerable.Repeat((GroupSize, Segments[0].Bits), 64 / GroupSize)];
 
     /// <summary>Theory data.</summary>
     public static TheoryData<string> Specs() =>

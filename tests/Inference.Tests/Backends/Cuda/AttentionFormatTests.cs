@@ -29,6 +29,7 @@ public sealed class AttentionFormatTests
     [InlineData("kivi4")]
     [InlineData("gear")]
     [InlineData("zipcache(keys=channel)")]
+    [InlineData("zipcache(high=3,keybits=4,low=2)")]
     [InlineData("zipcache(high=8)")]
     public void TryCreate_SpecThatKernelsDoNotRead_SaysWhichTheyDo(string spec)
     {

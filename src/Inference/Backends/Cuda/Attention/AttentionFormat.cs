@@ -102,6 +102,7 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
                     salient = double.Parse(value, CultureInfo.InvariantCulture);
                     break;
                 case "keys" when value != "token":
+                case "keybits" when value != "mixed":
                     return null;
             }
         }
