@@ -4,10 +4,7 @@
 //   keys    [rows][kvHeads][HEAD_SIZE], values likewise; a Block's rows are in stored order, for K and V alike
 //
 // Compile with HEAD_SIZE and BITS (SALIENT, HIGH) as decode_attention.cu.
-#include "groups.cuh"
-
-#define THREADS 128
-#define PITCH (HEAD_SIZE + 8)
+#include "tiles.cuh"
 
 struct ExpandWork
 {
@@ -21,22 +18,6 @@ struct ExpandWork
     int kvHeads;
     int count;
 };
-
-// K of 16-bit floats, [channel][64], to rows.
-DEVICE void spread_halves(u16* tile, const u16* keys)
-{
-    for (int i = threadIdx.x; i < HEAD_SIZE * 8; i += THREADS)
-    {
-        const int channel = i % HEAD_SIZE, first = i / HEAD_SIZE * 8;
-        const uint4 w = *(const uint4*)(keys + channel * 64 + first);
-        const u32 words[4] = {w.x, w.y, w.z, w.w};
-#pragma unroll
-        for (int t = 0; t < 8; t++)
-        {
-            tile[(first + t) * PITCH + channel] = (u16)(words[t / 2] >> (16 * (t & 1)));
-        }
-    }
-}
 
 #if BITS != 16
 DEVICE void spread_codes(u16* tile, const u8* codes, const float* channels, const float2* tokens)

@@ -52,21 +52,6 @@ DEVICE void write_pair(const PrefillWork& work, u64 index, float first, float se
     *(u32*)((u16*)work.output + index) = pack_brain(first, second);
 }
 
-// Over the 4 lanes that share g.
-DEVICE float max_over_columns(float x)
-{
-    x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 1));
-    return fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 2));
-}
-
-DEVICE float sum_over_columns(float x)
-{
-    x += __shfl_xor_sync(FULL_WARP, x, 1);
-    return x + __shfl_xor_sync(FULL_WARP, x, 2);
-}
-
-#define NOTHING -1e30f
-
 // The two rows, g and g + 8, of a lane: greatest logit before scaling, sum of this lane's weights.
 struct RowState
 {

@@ -12,11 +12,6 @@
 #define QUERY_BYTES (TILE_ROWS * ROW_BYTES)
 #define STAGE_BYTES (KEYS * ROW_BYTES)
 
-DEVICE void load_matrices(u32 (&d)[4], u32 shared)
-{
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(shared));
-}
-
 DEVICE void load_transposed(u32 (&d)[4], u32 shared)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(shared));

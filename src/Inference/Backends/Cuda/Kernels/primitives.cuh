@@ -10,6 +10,9 @@ typedef unsigned long long u64;
 #define DEVICE __device__ __forceinline__
 #define FULL_WARP 0xffffffffu
 
+// A logit of what is not seen.
+#define NOTHING -1e30f
+
 DEVICE u32 permute(u32 a, u32 b, u32 selector)
 {
     u32 d;
@@ -80,6 +83,12 @@ DEVICE void mma_add(float* d, const u32 (&a)[4], u32 b0, u32 b1)
     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// Four 8 x 8 matrices of 16-bit values, a row from each lane's address: lane 4g+q gets row g, columns 2q and 2q+1 of each.
+DEVICE void load_matrices(u32 (&d)[4], u32 shared)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(shared));
 }
 
 // Transposes an 8 x 8 matrix of 16-bit values: lane 4g+q gives and gets row g, columns 2q and 2q+1.
@@ -164,6 +173,19 @@ DEVICE float max_over_rows(float x)
     x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 4));
     x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 8));
     return fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 16));
+}
+
+// Over the 4 lanes that share g.
+DEVICE float max_over_columns(float x)
+{
+    x = fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 1));
+    return fmaxf(x, __shfl_xor_sync(FULL_WARP, x, 2));
+}
+
+DEVICE float sum_over_columns(float x)
+{
+    x += __shfl_xor_sync(FULL_WARP, x, 1);
+    return x + __shfl_xor_sync(FULL_WARP, x, 2);
 }
 
 #endif
