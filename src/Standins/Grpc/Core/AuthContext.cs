@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Grpc.Core;
 
 /// <summary>What TLS proved about the peer of a call; empty on cleartext channels.</summary>
@@ -23,4 +25,26 @@ public class AuthContext
 
     public IEnumerable<AuthProperty> FindPropertiesByName(string propertyName) =>
         _properties.TryGetValue(propertyName, out var values) ? values : [];
+}
+
+/// <summary>One named property of an authenticated peer.</summary>
+public class AuthProperty
+{
+    private readonly byte[] _valueBytes;
+
+    private AuthProperty(string name, byte[] valueBytes)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(valueBytes);
+        Name = name;
+        _valueBytes = [.. valueBytes];
+    }
+
+    public string Name { get; }
+
+    public string Value => Encoding.UTF8.GetString(_valueBytes);
+
+    public byte[] ValueBytes => [.. _valueBytes];
+
+    public static AuthProperty Create(string name, byte[] valueBytes) => new(name, valueBytes);
 }

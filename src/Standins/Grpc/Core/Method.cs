@@ -34,3 +34,23 @@ public class Method<TRequest, TResponse> : IMethod
 
     public string FullName { get; }
 }
+
+public interface IMethod
+{
+    MethodType Type { get; }
+
+    string ServiceName { get; }
+
+    string Name { get; }
+
+    /// <summary>"/service/method", the HTTP path of the call.</summary>
+    string FullName { get; }
+}
+
+public enum MethodType
+{
+    Unary,
+    ClientStreaming,
+    ServerStreaming,
+    DuplexStreaming,
+}

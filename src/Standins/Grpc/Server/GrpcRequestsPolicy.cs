@@ -29,3 +29,9 @@ internal sealed class GrpcRequestsPolicy : MatcherPolicy, IEndpointSelectorPolic
         return Task.CompletedTask;
     }
 }
+
+/// <summary>Marks an endpoint that <see cref="GrpcRequestsPolicy"/> hides from requests of another content type.</summary>
+internal sealed class GrpcRequestsOnly
+{
+    public static readonly GrpcRequestsOnly Instance = new();
+}

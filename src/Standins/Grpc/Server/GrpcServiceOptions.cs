@@ -60,3 +60,9 @@ public class GrpcServiceOptions
 
     internal IList<ICompressionProvider>? SpecifiedCompressionProviders => _compressionProviders;
 }
+
+/// <summary>Settings of one service; what is set here wins over <see cref="GrpcServiceOptions"/>.</summary>
+public class GrpcServiceOptions<TService> : GrpcServiceOptions
+    where TService : class
+{
+}

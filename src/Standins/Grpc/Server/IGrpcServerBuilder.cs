@@ -6,3 +6,8 @@ public interface IGrpcServerBuilder
 {
     IServiceCollection Services { get; }
 }
+
+internal sealed class GrpcServerBuilder(IServiceCollection services) : IGrpcServerBuilder
+{
+    public IServiceCollection Services { get; } = services;
+}

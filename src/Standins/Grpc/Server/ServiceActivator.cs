@@ -17,3 +17,27 @@ internal static class ServiceActivator<TService>
             : new Activated<TService>(Factory(services, []), isOwned: true);
     }
 }
+
+/// <summary>An instance for one call; disposed at its end when it was made for it.</summary>
+internal readonly struct Activated<T>(T instance, bool isOwned) : IAsyncDisposable
+    where T : class
+{
+    public T Instance { get; } = instance;
+
+    public ValueTask DisposeAsync()
+    {
+        if (isOwned)
+        {
+            switch (Instance)
+            {
+                case IAsyncDisposable disposable:
+                    return disposable.DisposeAsync();
+                case IDisposable disposable:
+                    disposable.Dispose();
+                    break;
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+}

@@ -10,3 +10,9 @@ public readonly struct Immutable<T>
 
     public Immutable(T value) => Value = value;
 }
+
+/// <summary>Wraps values as <see cref="Immutable{T}"/>.</summary>
+public static class ImmutableExtensions
+{
+    public static Immutable<T> AsImmutable<T>(this T value) => new(value);
+}

@@ -29,3 +29,9 @@ public interface IGrainFactory
 
     public IGrain GetGrain(Type grainInterfaceType, string grainPrimaryKey);
 }
+
+/// <summary>The cluster as seen from code that is not a grain.</summary>
+public interface IClusterClient : IGrainFactory
+{
+    public IServiceProvider ServiceProvider { get; }
+}

@@ -10,3 +10,12 @@ public interface ISiloBuilder
 
     public IConfiguration Configuration { get; }
 }
+
+internal sealed class SiloBuilder(IServiceCollection services, IConfiguration configuration) : ISiloBuilder
+{
+    public IServiceCollection Services { get; } = services;
+
+    public IConfiguration Configuration { get; } = configuration;
+}
+
+internal sealed record StartupStep(int Stage, Func<IServiceProvider, CancellationToken, Task> Run);

@@ -1,5 +1,15 @@
 namespace Orleans;
 
+/// <summary>A record on its way to or from a storage provider.</summary>
+public interface IGrainState<T>
+{
+    public T State { get; set; }
+
+    public string? ETag { get; set; }
+
+    public bool RecordExists { get; set; }
+}
+
 /// <summary>The plain <see cref="IGrainState{T}"/>.</summary>
 [GenerateSerializer]
 public sealed class GrainState<T> : IGrainState<T>
@@ -28,4 +38,9 @@ public sealed class GrainState<T> : IGrainState<T>
 
     [Id(2)]
     public bool RecordExists { get; set; }
+}
+
+/// <summary>Marks attributes that ask for injected parts of a grain.</summary>
+public interface IFacetMetadata
+{
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Orleans.Activations;
 using Orleans.Runtime;
 
@@ -35,5 +36,21 @@ internal sealed class PersistentState<T>(Activation activation, string stateName
             conflict.Origin = activation;
             throw;
         }
+    }
+}
+
+/// <summary>The state of a record that does not exist.</summary>
+internal static class StateFactory
+{
+    public static T New<T>()
+    {
+        if (typeof(T).IsValueType || typeof(T) == typeof(string) || typeof(T).IsArray)
+        {
+            return default!;
+        }
+
+        return typeof(T).GetConstructor(Type.EmptyTypes) is not null
+            ? Activator.CreateInstance<T>()
+            : (T)RuntimeHelpers.GetUninitializedObject(typeof(T));
     }
 }

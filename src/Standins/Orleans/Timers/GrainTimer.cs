@@ -128,3 +128,10 @@ internal abstract class GrainTimer : GrainCall, IGrainTimer
         }
     }
 }
+
+internal sealed class GrainTimer<TState>(
+    Activation owner, Func<TState, CancellationToken, Task> callback, TState state, GrainTimerCreationOptions options)
+    : GrainTimer(owner, options)
+{
+    public override Task InvokeAsync(CancellationToken cancellationToken) => callback(state, cancellationToken);
+}

@@ -1,4 +1,0 @@
-namespace Orleans;
-
-/// <summary>A filter as a delegate.</summary>
-public delegate Task IncomingGrainCallFilterDelegate(IIncomingGrainCallContext context);

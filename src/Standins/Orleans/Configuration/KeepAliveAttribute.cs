@@ -1,7 +1,0 @@
-namespace Orleans;
-
-/// <summary>Activations of the class are never collected for being idle.</summary>
-[AttributeUsage(AttributeTargets.Class, AllowMultiple = false)]
-public class KeepAliveAttribute : Attribute
-{
-}

@@ -1,6 +1,0 @@
-namespace Orleans.Runtime;
-
-/// <summary>Anything calls can be addressed to.</summary>
-public interface IAddressable
-{
-}

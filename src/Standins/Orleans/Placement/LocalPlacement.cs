@@ -1,7 +1,0 @@
-using Orleans.Runtime;
-
-namespace Orleans.Placement;
-
-internal sealed class LocalPlacement : PlacementStrategy
-{
-}
