@@ -3,6 +3,24 @@ using Orleans.Runtime;
 
 namespace KvCluster.Standins.Orleans.Tests;
 
+internal interface IBasketGrain : IGrainWithStringKey
+{
+    public Task Put(string owner, string item, int count);
+
+    public Task<string> Describe();
+
+    public Task Write();
+
+    public Task Read();
+
+    public Task Clear();
+
+    /// <summary>Writes through a second handle to the same record.</summary>
+    public Task WriteBehindItsBack();
+
+    public Task Leave();
+}
+
 internal sealed class BasketGrain(
     [PersistentState("basket", "baskets")] IPersistentState<BasketState> basket,
     Journal journal,
@@ -45,4 +63,11 @@ internal sealed class BasketGrain(
         DeactivateOnIdle();
         return Task.CompletedTask;
     }
+}
+
+public sealed class BasketState
+{
+    public string Owner { get; set; } = "nobody";
+
+    public Dictionary<string, List<int>> Items { get; set; } = [];
 }

@@ -3,6 +3,13 @@ using Orleans.Runtime;
 
 namespace KvCluster.Standins.Orleans.Tests;
 
+internal interface IContextGrain : IGrainWithIntegerKey
+{
+    public Task<string> ReplaceTenant(string tenant);
+
+    public Task<long> Integer();
+}
+
 /// <summary>A plain class, without the base class.</summary>
 internal sealed class ContextGrain(IGrainContext context) : IGrainBase, IContextGrain
 {

@@ -3,6 +3,24 @@ using Orleans.Runtime;
 
 namespace KvCluster.Standins.Orleans.Tests;
 
+internal interface ILifeGrain : IGrainWithStringKey
+{
+    /// <summary>Names this activation, so that a fresh one is told apart.</summary>
+    public Task<string> Activation();
+
+    public Task Wait(string gate);
+
+    public Task DeactivateOnIdle();
+
+    public Task Delay(TimeSpan time);
+
+    public Task StartTimer(string name, TimeSpan dueTime, TimeSpan period, bool interleave, bool keepAlive);
+
+    public Task ChangeTimer(TimeSpan dueTime, TimeSpan period);
+
+    public Task StopTimer();
+}
+
 /// <summary>Keys steer it: <c>fails</c> throws while activating, <c>leaves</c> deactivates in it, <c>slow end</c> waits while deactivating.</summary>
 internal sealed class LifeGrain(Journal journal) : Grain, ILifeGrain, IDisposable
 {

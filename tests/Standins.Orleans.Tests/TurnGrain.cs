@@ -3,6 +3,19 @@ using Orleans.Concurrency;
 
 namespace KvCluster.Standins.Orleans.Tests;
 
+internal interface ITurnGrain : IGrainWithStringKey
+{
+    public Task Write(int id);
+
+    [ReadOnly]
+    public Task Read(int id);
+
+    [AlwaysInterleave]
+    public Task Interleave(int id);
+
+    public Task<int> OverlapCount();
+}
+
 /// <summary>Leaves its scheduler and comes back in all the ways there are, and counts the turns that overlap.</summary>
 internal abstract class TurnGrainBase(Journal journal) : Grain
 {

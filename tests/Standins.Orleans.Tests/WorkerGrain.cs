@@ -3,6 +3,11 @@ using Orleans.Concurrency;
 
 namespace KvCluster.Standins.Orleans.Tests;
 
+internal interface IWorkerGrain : IGrainWithIntegerKey
+{
+    public Task<string> Work(string name);
+}
+
 [StatelessWorker(3)]
 internal sealed class WorkerGrain(Journal journal) : Grain, IWorkerGrain
 {

@@ -1,5 +1,7 @@
 namespace KvCluster.Gateway.OpenAi;
 
+internal sealed record ErrorBody(ApiError Error);
+
 /// <summary>The error of OpenAI's error body.</summary>
 internal sealed record ApiError(string Message, string Type, string? Param, string? Code)
 {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace KvCluster.Gateway.OpenAi;
 
@@ -21,4 +22,13 @@ internal sealed class ChatBody : GenerationBody
 
     public override IEnumerable<(string Name, JsonElement? Value)> Unsupported =>
         [.. base.Unsupported, ("tools", Tools), ("functions", Functions), ("response_format", ResponseFormat), ("audio", Audio)];
+}
+
+internal sealed class ChatBodyMessage
+{
+    public string? Role { get; set; }
+
+    /// <summary>A string, or an array of text parts, which are joined.</summary>
+    [JsonConverter(typeof(ContentConverter))]
+    public string? Content { get; set; }
 }

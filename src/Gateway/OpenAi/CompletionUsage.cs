@@ -14,3 +14,5 @@ internal sealed record CompletionUsage(int PromptTokens, int CompletionTokens, i
         return new CompletionUsage(promptTokens, completionTokens, promptTokens + completionTokens, details);
     }
 }
+
+internal sealed record PromptTokensDetails(int CachedTokens);

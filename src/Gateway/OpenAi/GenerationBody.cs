@@ -56,3 +56,8 @@ internal abstract class GenerationBody
     /// <summary>Fields that would change the answer but are not supported, with their values.</summary>
     public virtual IEnumerable<(string Name, JsonElement? Value)> Unsupported => [("logit_bias", LogitBias)];
 }
+
+internal sealed class StreamOptions
+{
+    public bool? IncludeUsage { get; set; }
+}

@@ -18,3 +18,10 @@ internal sealed class CountedEcho : Counted.CountedBase, IDisposable
 
     public void Dispose() => _lives.Disposed++;
 }
+
+internal sealed class LifeCount
+{
+    public int Made { get; set; }
+
+    public int Disposed { get; set; }
+}

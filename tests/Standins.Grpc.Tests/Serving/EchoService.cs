@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Grpc.Core;
 using KvCluster.Standins.Grpc.Tests.Protos;
 
@@ -104,4 +105,16 @@ internal sealed class EchoService(CallRecord record) : Echo.EchoBase
                 break;
         }
     }
+}
+
+/// <summary>What the service of one test has seen, and how the test lets it go on.</summary>
+internal sealed class CallRecord
+{
+    public TaskCompletionSource Waiting { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public TaskCompletionSource Release { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ConcurrentBag<string> Peers { get; } = [];
 }

@@ -1,3 +1,0 @@
-namespace KvCluster.Gateway.OpenAi;
-
-internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy, int MaxModelLen);

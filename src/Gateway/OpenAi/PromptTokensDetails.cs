@@ -1,3 +1,0 @@
-namespace KvCluster.Gateway.OpenAi;
-
-internal sealed record PromptTokensDetails(int CachedTokens);

@@ -1,6 +1,0 @@
-namespace KvCluster.Gateway.OpenAi;
-
-internal sealed class StreamOptions
-{
-    public bool? IncludeUsage { get; set; }
-}

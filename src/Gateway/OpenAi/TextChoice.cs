@@ -1,3 +1,0 @@
-namespace KvCluster.Gateway.OpenAi;
-
-internal sealed record TextChoice(int Index, string Text, TextLogprobs? Logprobs, string? FinishReason);

@@ -1,8 +1,0 @@
-using Orleans;
-
-namespace KvCluster.Standins.Orleans.Tests;
-
-internal interface IAgeGrain : IGrainWithStringKey
-{
-    public Task Touch();
-}

@@ -1,8 +1,0 @@
-using Orleans;
-
-namespace KvCluster.Standins.Orleans.Tests;
-
-internal interface ICompoundGrain : IGrainWithGuidCompoundKey
-{
-    public Task<(Guid Key, string? Extension)> Key();
-}

@@ -1,8 +1,0 @@
-using Orleans;
-
-namespace KvCluster.Standins.Orleans.Tests;
-
-internal interface IGuidGrain : IGrainWithGuidKey
-{
-    public Task<(Guid Key, string? Extension)> Key();
-}
