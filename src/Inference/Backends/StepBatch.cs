@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Backends;
@@ -6,13 +7,14 @@ namespace KvCluster.Inference.Backends;
 /// What one forward pass computes: for each entry the next tokens of one Sequence, one in decode, a chunk in prefill; one
 /// batch may hold both. Made once and reused; grows to the largest step it has seen.
 /// </summary>
-public sealed class StepBatch
+public sealed unsafe class StepBatch
 {
     private static long _lastStamp;
 
     private StepEntry[] _entries = new StepEntry[8];
     private int[] _tokenIds = new int[64];
     private float[] _logits = [];
+    private float* _borrowed;
     private int _vocabularySize;
     private int _logitsStride;
     private long _stamp = Interlocked.Increment(ref _lastStamp);
@@ -24,6 +26,9 @@ public sealed class StepBatch
 
     /// <summary>Computes logits after every token of entries that want logits, for likelihoods. Default: after the last only.</summary>
     public bool WantsAllLogits { get; set; }
+
+    /// <summary>Asks for <see cref="TopToken"/> alone: logits may stay where they were computed.</summary>
+    public bool WantsTopTokens { get; set; }
 
     internal Span<StepEntry> Entries => _entries.AsSpan(0, EntryCount);
 
@@ -62,6 +67,7 @@ public sealed class StepBatch
             TokenCount = tokenIds.Length,
             WantsLogits = wantsLogits,
             FirstLogitsRow = -1,
+            TopToken = -1,
         };
         tokenIds.CopyTo(_tokenIds.AsSpan(TokenCount));
         TokenCount += tokenIds.Length;
@@ -93,7 +99,24 @@ public sealed class StepBatch
         }
 
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)tokenIndex, (uint)(WantsAllLogits ? entry.TokenCount : 1), nameof(tokenIndex));
-        return _logits.AsSpan((entry.FirstLogitsRow + tokenIndex) * _logitsStride, _vocabularySize);
+        long row = entry.FirstLogitsRow + tokenIndex;
+        return _borrowed != null ? new Span<float>(_borrowed + (row * _logitsStride), _vocabularySize) : _logits.AsSpan((int)row * _logitsStride, _vocabularySize);
+    }
+
+    /// <summary>The token of the greatest logit after the entry's last token; of several the first.</summary>
+    /// <exception cref="InvalidOperationException">The entry failed or did not want logits.</exception>
+    public int TopToken(int entryIndex)
+    {
+        ref StepEntry entry = ref Entries[entryIndex];
+        return entry.FirstLogitsRow >= 0 && entry.TopToken >= 0 ? entry.TopToken : TensorPrimitives.IndexOfMax<float>(Logits(entryIndex));
+    }
+
+    /// <summary>The rows of logits are in a runner's own memory, valid until its next forward pass.</summary>
+    internal void BorrowLogits(float* logits, int vocabularySize, int rowStride)
+    {
+        _vocabularySize = vocabularySize;
+        _logitsStride = rowStride;
+        _borrowed = logits;
     }
 
     /// <summary>All rows of logits, contiguous; pinned, so that kernels may write through pointers.</summary>
@@ -104,6 +127,7 @@ public sealed class StepBatch
     {
         _vocabularySize = vocabularySize;
         _logitsStride = rowStride;
+        _borrowed = null;
         int length = checked(rowCount * rowStride);
         if (_logits.Length < length)
         {

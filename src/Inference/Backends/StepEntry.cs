@@ -11,6 +11,9 @@ internal struct StepEntry
     /// <summary>First of its tokens in the batch's token ids.</summary>
     public int FirstToken;
 
+    /// <summary>First of its rows in the step; those of entries that are not computed count for none.</summary>
+    public int FirstRow;
+
     public int TokenCount;
     public bool WantsLogits;
     public StepFailure Failure;
@@ -23,4 +26,7 @@ internal struct StepEntry
 
     /// <summary>Row of its first logits; -1 without.</summary>
     public int FirstLogitsRow;
+
+    /// <summary>Greatest logit after the last token, where the runner has looked for it.</summary>
+    public int TopToken;
 }

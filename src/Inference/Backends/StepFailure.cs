@@ -17,6 +17,9 @@ public enum StepFailure
     /// <summary>K or V is NaN, infinite or beyond 16-bit floats. No slab of the offending layer on was handed out.</summary>
     NonFiniteKeyValue,
 
+    /// <summary>No page of device memory is left for its Blocks. Nothing was computed for the entry.</summary>
+    OutOfDeviceMemory,
+
     /// <summary>Logits are NaN or infinite: broken weights.</summary>
     NonFiniteLogits,
 }

@@ -89,6 +89,9 @@ public sealed class SequenceCache : IDisposable
     /// <summary>Null when the codec needs none.</summary>
     internal ProbeStore? Probes { get; }
 
+    /// <summary>What a device holds of this; null as long as none does.</summary>
+    internal ISequenceMirror? Mirror { get; set; }
+
     /// <summary>Index of the first Block that waits, in 16 bits, for the end of the prompt; as many as there are Blocks when none does.</summary>
     internal int FirstDeferredBlock => _firstDeferred < 0 ? _blocks.Count : _firstDeferred;
 
@@ -148,6 +151,7 @@ public sealed class SequenceCache : IDisposable
         }
 
         ReserveOpen();
+        Mirror?.OnTailImported();
         int probesSizeBytes = ProbeStore.TailSizeBytes(Codec.Saliency, Probes?.QueryWidth ?? 0, SealedTokenCount, tokenIds.Length);
         if (payload.Length < probesSizeBytes
             || !RawCodec.UnpackTail(Geometry, payload[..^probesSizeBytes], tokenIds.Length, OpenLayer(layer)))
@@ -178,6 +182,7 @@ public sealed class SequenceCache : IDisposable
         BlockId blockId = TailBlockId ?? throw new InvalidOperationException("There is no tail to export.");
         int probesSizeBytes = ProbeStore.TailSizeBytes(Codec.Saliency, Probes?.QueryWidth ?? 0, SealedTokenCount, TailTokenCount);
         int payloadSizeBytes = RawCodec.TailPayloadSizeBytes(Geometry, TailTokenCount) + probesSizeBytes;
+        Mirror?.FetchTail(this);
         SlabLease lease = Pool.Rent(Slab.HeaderSizeBytes + payloadSizeBytes);
         RawCodec.PackTail(Geometry, OpenLayer(layer), TailTokenCount, lease.Span[Slab.HeaderSizeBytes..]);
         if (probesSizeBytes > 0)
@@ -204,7 +209,7 @@ public sealed class SequenceCache : IDisposable
         }
 
         int tailTokenCount = tokenCount - SealedTokenCount;
-        for (int layer = 0; layer < Geometry.LayerCount && tailTokenCount < TailTokenCount; layer++)
+        for (int layer = 0; layer < Geometry.LayerCount && tailTokenCount < TailTokenCount && _open is not null; layer++)
         {
             OpenLayers.ClearColumns(OpenLayer(layer), Geometry, tailTokenCount);
         }
@@ -215,11 +220,9 @@ public sealed class SequenceCache : IDisposable
     public void Dispose()
     {
         _disposed = true;
-        foreach (KvBlock block in _blocks)
-        {
-            block.Dispose();
-        }
-
+        Mirror?.Dispose();
+        Mirror = null;
+        _blocks.ForEach(block => block.Dispose());
         _blocks.Clear();
         _open?.Dispose();
         _open = null;

@@ -1,3 +1,4 @@
+using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Models;
 

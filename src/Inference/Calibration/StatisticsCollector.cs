@@ -1,4 +1,5 @@
 using KvCluster.Compression.Calibration;
+using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Models;
 

@@ -11,6 +11,9 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// </summary>
 public sealed unsafe class CpuModelRunner : IModelRunner
 {
+    /// <summary>Queries that attend together: enough to pay for decoding a Block, few enough to stay in the cache.</summary>
+    private const int TileQueryCount = 64;
+
     private readonly ComputePool _pool;
     private readonly CpuModelWeights _weights;
     private readonly StepPlan _plan;
@@ -38,7 +41,8 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         float[] frequencies = RopeFrequencies.Compute(Config);
         _weights = CpuModelWeights.Acquire(source, pool);
         Heads = new HeadTasks(codec, pool.WorkerCount);
-        _plan = new StepPlan(this);
+        int queriesPerToken = Config.HeadCount / Config.KvHeadCount * Heads.MaxHeadCount;
+        _plan = new StepPlan(this, Math.Max(1, TileQueryCount / queriesPerToken));
         _activations = new Activations(Config, Geometry);
         _multiply = new MatrixMultiply(pool);
         _embed = new EmbedJob(embedding, frequencies, _plan, _activations);

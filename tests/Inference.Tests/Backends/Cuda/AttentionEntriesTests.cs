@@ -37,6 +37,6 @@ public sealed class AttentionEntriesTests
 
         Assert.Throws<ArgumentOutOfRangeException>(() => entries.Add([AttentionEntries.MaxBlockIndex + 1], 0, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => entries.Add([-1], 0, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => entries.Add([], 0, 64));
+        Assert.Throws<ArgumentOutOfRangeException>(() => entries.Add([], 0, 65));
     }
 }

@@ -39,7 +39,7 @@ internal sealed class AttentionEntries(int openWeight)
     /// <summary>Adds a Sequence.</summary>
     /// <param name="sealedBlocks">Places of its sealed Blocks in their pool.</param>
     /// <param name="openBlock">Place of its open Block.</param>
-    /// <param name="openTokenCount">Tokens of that; 0: there is none.</param>
+    /// <param name="openTokenCount">Tokens of that, up to all 64; 0: there is none.</param>
     public void Add(ReadOnlySpan<int> sealedBlocks, int openBlock, int openTokenCount)
     {
         foreach (int block in sealedBlocks)
@@ -48,7 +48,7 @@ internal sealed class AttentionEntries(int openWeight)
             _entries.Add((uint)block);
         }
 
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)openTokenCount, 64u, nameof(openTokenCount));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)openTokenCount, 64u, nameof(openTokenCount));
         if (openTokenCount > 0)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)openBlock, (uint)MaxBlockIndex, nameof(openBlock));

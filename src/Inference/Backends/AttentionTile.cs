@@ -1,4 +1,4 @@
-namespace KvCluster.Inference.Backends.Cpu;
+namespace KvCluster.Inference.Backends;
 
 /// <summary>Consecutive tokens of a segment whose queries attend together.</summary>
 /// <param name="Segment">Index of the segment.</param>

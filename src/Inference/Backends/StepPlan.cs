@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Cache;
 
-namespace KvCluster.Inference.Backends.Cpu;
+namespace KvCluster.Inference.Backends;
 
 /// <summary>
 /// Cuts the entries of a batch at Block boundaries. Each entry's tokens become segments:
@@ -14,10 +14,8 @@ namespace KvCluster.Inference.Backends.Cpu;
 /// </summary>
 internal sealed class StepPlan
 {
-    /// <summary>Queries that attend together: enough to pay for decoding a Block, few enough to stay in the cache.</summary>
-    private const int TileQueryCount = 64;
-
-    private readonly CpuModelRunner _runner;
+    private readonly IModelRunner _runner;
+    private readonly int _tokensPerTile;
     private readonly Comparison<AttentionTile> _longestFirst;
     private readonly List<StepSegment> _segments = [];
     private readonly List<AttentionTile> _tiles = [];
@@ -28,9 +26,12 @@ internal sealed class StepPlan
     private int[] _tokenIds = new int[64];
     private int[] _positions = new int[64];
 
-    public StepPlan(CpuModelRunner runner)
+    /// <param name="runner">Whose steps are planned.</param>
+    /// <param name="tokensPerTile">Tokens that attend together; 0: the runner makes no use of tiles, nor of open Blocks in host memory.</param>
+    public StepPlan(IModelRunner runner, int tokensPerTile)
     {
         _runner = runner;
+        _tokensPerTile = tokensPerTile;
         _longestFirst = CompareCost;
     }
 
@@ -79,7 +80,10 @@ internal sealed class StepPlan
             }
         }
 
-        AddTiles();
+        if (_tokensPerTile > 0)
+        {
+            AddTiles();
+        }
     }
 
     private void Clear()
@@ -128,6 +132,7 @@ internal sealed class StepPlan
             }
         }
 
+        entry.FirstRow = RowCount;
         int position = entry.Cache.TokenCount;
         for (int i = 0; i < tokenIds.Length; i++)
         {
@@ -138,7 +143,11 @@ internal sealed class StepPlan
 
     private void AddSegments(SequenceCache cache, int entry, ReadOnlySpan<int> tokenIds)
     {
-        cache.ReserveOpen();
+        if (_tokensPerTile > 0)
+        {
+            cache.ReserveOpen();
+        }
+
         bool isFirst = true;
         bool seals = false;
         while (tokenIds.Length > 0)
@@ -185,13 +194,11 @@ internal sealed class StepPlan
 
     private void AddTiles()
     {
-        int group = _runner.Config.HeadCount / _runner.Config.KvHeadCount;
-        int tokensPerTile = Math.Max(1, TileQueryCount / (group * _runner.Heads.MaxHeadCount));
         for (int i = 0; i < _segments.Count; i++)
         {
-            for (int token = 0; token < _segments[i].TokenCount; token += tokensPerTile)
+            for (int token = 0; token < _segments[i].TokenCount; token += _tokensPerTile)
             {
-                _tiles.Add(new AttentionTile(i, token, Math.Min(tokensPerTile, _segments[i].TokenCount - token)));
+                _tiles.Add(new AttentionTile(i, token, Math.Min(_tokensPerTile, _segments[i].TokenCount - token)));
             }
         }
 

@@ -1,6 +1,6 @@
 using KvCluster.Inference.Cache;
 
-namespace KvCluster.Inference.Backends.Cpu;
+namespace KvCluster.Inference.Backends;
 
 /// <summary>The part of an entry's new tokens that falls into one Block.</summary>
 internal struct StepSegment

@@ -1,0 +1,382 @@
+// The forward pass beside matrix products and attention. Compile with HEAD_SIZE (64, 128).
+//
+//   embed        hidden[row] = table[token[row]]                                      bf16 -> 32 bits; grid (rows)
+//   rms_norm     out[i] = x / sqrt(mean(x^2) + epsilon) * weight, x = hidden[row]      32 bits -> bf16; grid (rows)
+//   append       q, k: bias, norm of the head, RoPE; k, v to the open Block in 16 bits grid (heads in groups of 8 warps, rows)
+//   gate         out = silu(gate + bias) * (up + bias)                                bf16 -> bf16; grid (parts of a row, rows)
+//   pick         greatest logit of a row, its first place, and whether all are finite grid (rows)
+//   fill_random  uniform weights from a hash of their place, for synthetic models     grid (any)
+//
+// A row is a token of the step. Rows that only fill up a batch have page -1: nothing of them is stored.
+#include "primitives.cuh"
+
+#define THREADS 256
+#define HALF (HEAD_SIZE / 2)
+#define PAIRS (HALF / 32)
+
+DEVICE float brain_low(u32 pair) { return __uint_as_float(pair << 16); }
+
+DEVICE float brain_high(u32 pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+DEVICE u32 pack_brains(float low, float high)
+{
+    u32 d;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(d) : "f"(high), "f"(low));
+    return d;
+}
+
+DEVICE u16 float_to_half(float x)
+{
+    u16 d;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(d) : "f"(x));
+    return d;
+}
+
+DEVICE float warp_sum(float x)
+{
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2)
+    {
+        x += __shfl_xor_sync(FULL_WARP, x, step);
+    }
+
+    return x;
+}
+
+struct Embed
+{
+    const u16* table;   // [vocabulary][width]
+    const int* tokens;  // [rows]
+    float* hidden;      // [rows][width]
+    int width;          // even
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constant__ Embed work)
+{
+    wait_for_earlier();
+    launch_dependents();
+    const u32* from = (const u32*)(work.table + (u64)work.tokens[blockIdx.x] * work.width);
+    float2* to = (float2*)(work.hidden + (u64)blockIdx.x * work.width);
+    for (int i = threadIdx.x; i < work.width / 2; i += THREADS)
+    {
+        u32 pair = __ldg(from + i);
+        to[i] = make_float2(brain_low(pair), brain_high(pair));
+    }
+}
+
+struct Norm
+{
+    float* hidden;        // [rows][width]; without `rows` bias is added to it for good
+    const float* bias;    // [width], or null
+    const float* weight;  // [width]
+    const int* rows;      // row of each block, or null: its own
+    u16* out;             // [blocks][width]
+    int width;            // a multiple of 4
+    float epsilon;
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) rms_norm(const __grid_constant__ Norm work)
+{
+    __shared__ float parts[THREADS / 32];
+    wait_for_earlier();
+    launch_dependents();
+    const int row = work.rows ? work.rows[blockIdx.x] : blockIdx.x;
+    float4* x = (float4*)(work.hidden + (u64)row * work.width);
+    float sum = 0;
+    for (int i = threadIdx.x; i < work.width / 4; i += THREADS)
+    {
+        float4 v = x[i];
+        if (work.bias)
+        {
+            float4 b = __ldg((const float4*)work.bias + i);
+            v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
+            if (!work.rows)
+            {
+                x[i] = v;
+            }
+        }
+
+        sum = fmaf(v.x, v.x, fmaf(v.y, v.y, fmaf(v.z, v.z, fmaf(v.w, v.w, sum))));
+    }
+
+    sum = warp_sum(sum);
+    if (threadIdx.x % 32 == 0)
+    {
+        parts[threadIdx.x / 32] = sum;
+    }
+
+    __syncthreads();
+    sum = 0;
+#pragma unroll
+    for (int i = 0; i < THREADS / 32; i++)
+    {
+        sum += parts[i];
+    }
+
+    const float scale = rsqrtf(sum / work.width + work.epsilon);
+    uint2* to = (uint2*)(work.out + (u64)blockIdx.x * work.width);
+    for (int i = threadIdx.x; i < work.width / 4; i += THREADS)
+    {
+        float4 v = x[i], w = __ldg((const float4*)work.weight + i);
+        if (work.bias && work.rows)
+        {
+            float4 b = __ldg((const float4*)work.bias + i);
+            v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
+        }
+
+        to[i] = make_uint2(pack_brains(v.x * scale * w.x, v.y * scale * w.y), pack_brains(v.z * scale * w.z, v.w * scale * w.w));
+    }
+}
+
+struct Append
+{
+    const u16* projected;    // [rows][heads + 2 * kvHeads][HEAD_SIZE]: q, k, v
+    const float* bias;       // [heads + 2 * kvHeads][HEAD_SIZE], or null
+    const float* queryNorm;  // [HEAD_SIZE], or null
+    const float* keyNorm;
+    const float2* rotation;  // [positions][HALF]: cosine, sine
+    const int* positions;    // [rows]
+    const int* pages;        // [rows]: of 16-bit Blocks
+    const int* probes;       // [rows]: where the query is kept in 16 bits too, or -1
+    float* query;            // [rows][heads][HEAD_SIZE]
+    u8* open;                // 16-bit Blocks of this layer: per KV head K as [channel][64], then V as [64][channel]
+    u16* probeQueries;       // [probes of the step][heads][HEAD_SIZE], of this layer
+    u32* failures;           // [rows]: first layer in which K or V does not fit 16 bits
+    u64 openStride;          // bytes
+    int heads;
+    int kvHeads;
+    int layer;
+    float epsilon;
+};
+
+// A value in 16 bits; one that does not fit becomes 0 and is remembered.
+DEVICE u16 to_half(const Append& work, int row, float x)
+{
+    u16 bits = float_to_half(x);
+    if ((bits & 0x7c00) == 0x7c00)
+    {
+        atomicMin(work.failures + row, (u32)work.layer);
+        return 0;
+    }
+
+    return bits;
+}
+
+// A warp a head; its lane has the pairs (PAIRS * lane + j, HALF + PAIRS * lane + j).
+extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_constant__ Append work)
+{
+    wait_for_earlier();
+    launch_dependents();
+    const int head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.y;
+    const int page = work.pages[row], all = work.heads + 2 * work.kvHeads;
+    if (head >= all || page < 0)
+    {
+        return;
+    }
+
+    const bool isQuery = head < work.heads, isValue = head >= work.heads + work.kvHeads;
+    const int position = work.positions[row], column = position % 64;
+    const u16* from = work.projected + ((u64)row * all + head) * HEAD_SIZE;
+    float x[2][PAIRS];
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+    {
+#pragma unroll
+        for (int j = 0; j < PAIRS; j++)
+        {
+            int i = half * HALF + PAIRS * lane + j;
+            x[half][j] = __uint_as_float((u32)from[i] << 16) + (work.bias ? __ldg(work.bias + head * HEAD_SIZE + i) : 0.f);
+        }
+    }
+
+    const float* norm = isValue ? nullptr : isQuery ? work.queryNorm : work.keyNorm;
+    if (norm)
+    {
+        float sum = 0;
+#pragma unroll
+        for (int j = 0; j < PAIRS; j++)
+        {
+            sum = fmaf(x[0][j], x[0][j], fmaf(x[1][j], x[1][j], sum));
+        }
+
+        float scale = rsqrtf(warp_sum(sum) / HEAD_SIZE + work.epsilon);
+#pragma unroll
+        for (int j = 0; j < PAIRS; j++)
+        {
+            x[0][j] *= scale * __ldg(norm + PAIRS * lane + j);
+            x[1][j] *= scale * __ldg(norm + HALF + PAIRS * lane + j);
+        }
+    }
+
+    if (!isValue)
+    {
+#pragma unroll
+        for (int j = 0; j < PAIRS; j++)
+        {
+            float2 r = __ldg(work.rotation + (u64)position * HALF + PAIRS * lane + j);
+            float first = x[0][j], second = x[1][j];
+            x[0][j] = first * r.x - second * r.y;
+            x[1][j] = second * r.x + first * r.y;
+        }
+    }
+
+    const int probe = isQuery && work.probes ? work.probes[row] : -1;
+    const int kvHead = isValue ? head - work.heads - work.kvHeads : head - work.heads;
+    u16* block = (u16*)(work.open + page * work.openStride) + (u64)(isQuery ? 0 : kvHead) * 128 * HEAD_SIZE;
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+    {
+#pragma unroll
+        for (int j = 0; j < PAIRS; j++)
+        {
+            int i = half * HALF + PAIRS * lane + j;
+            if (isQuery)
+            {
+                work.query[((u64)row * work.heads + head) * HEAD_SIZE + i] = x[half][j];
+                if (probe >= 0)
+                {
+                    work.probeQueries[((u64)probe * work.heads + head) * HEAD_SIZE + i] = float_to_half(x[half][j]);
+                }
+            }
+            else if (isValue)
+            {
+                block[64 * HEAD_SIZE + column * HEAD_SIZE + i] = to_half(work, row, x[half][j]);
+            }
+            else
+            {
+                block[i * 64 + column] = to_half(work, row, x[half][j]);
+            }
+        }
+    }
+}
+
+struct Gate
+{
+    const u16* gateUp;  // [rows][2][width]
+    const float* bias;  // [2][width], or null
+    u16* out;           // [rows][width]
+    int width;          // a multiple of 8
+};
+
+DEVICE float silu_times(float gate, float up) { return up * gate / (1 + __expf(-gate)); }
+
+extern "C" __global__ void __launch_bounds__(THREADS) gate(const __grid_constant__ Gate work)
+{
+    wait_for_earlier();
+    launch_dependents();
+    const int i = 8 * (blockIdx.x * THREADS + threadIdx.x);
+    if (i >= work.width)
+    {
+        return;
+    }
+
+    const u16* row = work.gateUp + (u64)blockIdx.y * 2 * work.width + i;
+    uint4 gates = *(const uint4*)row, ups = *(const uint4*)(row + work.width);
+    const u32 *g = &gates.x, *u = &ups.x;
+    u32 out[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++)
+    {
+        float g0 = brain_low(g[j]), g1 = brain_high(g[j]), u0 = brain_low(u[j]), u1 = brain_high(u[j]);
+        if (work.bias)
+        {
+            const float* b = work.bias + i + 2 * j;
+            g0 += b[0];
+            g1 += b[1];
+            u0 += b[work.width];
+            u1 += b[work.width + 1];
+        }
+
+        out[j] = pack_brains(silu_times(g0, u0), silu_times(g1, u1));
+    }
+
+    *(uint4*)(work.out + (u64)blockIdx.y * work.width + i) = make_uint4(out[0], out[1], out[2], out[3]);
+}
+
+struct Pick
+{
+    const float* logits;  // [rows][stride]
+    int2* picked;         // [rows]: the token, and 1 when all logits are finite
+    int vocabulary;
+    int stride;
+};
+
+extern "C" __global__ void __launch_bounds__(1024) pick(const __grid_constant__ Pick work)
+{
+    __shared__ float greatest[32];
+    __shared__ int places[32];
+    __shared__ int finites[32];
+    wait_for_earlier();
+    launch_dependents();
+    const float* logits = work.logits + (u64)blockIdx.x * work.stride;
+    float most = -__uint_as_float(0x7f800000u);
+    int place = 0x7fffffff, finite = 1;
+    for (int i = threadIdx.x; i < work.vocabulary; i += 1024)
+    {
+        float x = logits[i];
+        finite &= (__float_as_uint(x) & 0x7f800000u) != 0x7f800000u;
+        if (x > most)
+        {
+            most = x;
+            place = i;
+        }
+    }
+
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+#pragma unroll
+    for (int round = 0; round < 2; round++)
+    {
+#pragma unroll
+        for (int step = 16; step > 0; step /= 2)
+        {
+            float other = __shfl_xor_sync(FULL_WARP, most, step);
+            int otherPlace = __shfl_xor_sync(FULL_WARP, place, step);
+            finite &= __shfl_xor_sync(FULL_WARP, finite, step);
+            if (other > most || (other == most && otherPlace < place))
+            {
+                most = other;
+                place = otherPlace;
+            }
+        }
+
+        if (round == 0)
+        {
+            if (lane == 0)
+            {
+                greatest[warp] = most;
+                places[warp] = place;
+                finites[warp] = finite;
+            }
+
+            __syncthreads();
+            most = greatest[lane];
+            place = places[lane];
+            finite = finites[lane];
+        }
+    }
+
+    if (threadIdx.x == 0)
+    {
+        work.picked[blockIdx.x] = make_int2(place < work.vocabulary ? place : 0, finite);
+    }
+}
+
+struct Fill
+{
+    u16* to;  // bf16
+    u64 count;
+    u64 seed;
+    float scale;  // values are uniform in (-scale, scale)
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) fill_random(const __grid_constant__ Fill work)
+{
+    for (u64 i = (u64)blockIdx.x * THREADS + threadIdx.x; i < work.count; i += (u64)gridDim.x * THREADS)
+    {
+        u64 x = (i + work.seed) * 0x9e3779b97f4a7c15ull;
+        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+        x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+        float uniform = (float)(int)(u32)(x >> 32) * 0x1p-31f * work.scale;
+        work.to[i] = (u16)(pack_brains(uniform, 0) & 0xffff);
+    }
+}

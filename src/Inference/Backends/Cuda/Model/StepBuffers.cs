@@ -1,0 +1,106 @@
+using KvCluster.Inference.Backends.Cuda.Attention;
+using KvCluster.Inference.Backends.Cuda.Interop;
+using KvCluster.Inference.Models;
+
+namespace KvCluster.Inference.Backends.Cuda.Model;
+
+/// <summary>Scratch of a step on the device: one row a token. Grows to the largest step seen; addresses change then.</summary>
+internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention, int paddedIntermediateSize, int paddedVocabularySize) : IDisposable
+{
+    private readonly List<DeviceMemory> _memory = [];
+    private int _rows;
+    private int _logitsRows;
+    private int _controlInts;
+    private DeviceMemory? _control;
+    private DeviceMemory? _logits;
+
+    public int QueryWidth { get; } = config.HeadCount * config.HeadSize;
+
+    public int ProjectedWidth { get; } = (config.HeadCount + (2 * config.KvHeadCount)) * config.HeadSize;
+
+    /// <summary>The residual stream: [rows][hidden] in 32 bits.</summary>
+    public ulong Hidden { get; private set; }
+
+    /// <summary>[rows][hidden], bf16.</summary>
+    public ulong Normed { get; private set; }
+
+    /// <summary>q, k, v: [rows][projected width], bf16.</summary>
+    public ulong Projected { get; private set; }
+
+    /// <summary>Rotated: [rows][query width] in 32 bits.</summary>
+    public ulong Query { get; private set; }
+
+    /// <summary>Output of attention: [rows][query width], bf16.</summary>
+    public ulong Attended { get; private set; }
+
+    /// <summary>[rows][2][padded intermediate size], bf16.</summary>
+    public ulong GateUp { get; private set; }
+
+    /// <summary>[rows][padded intermediate size], bf16.</summary>
+    public ulong Gated { get; private set; }
+
+    public ulong Partials { get; private set; }
+
+    public ulong States { get; private set; }
+
+    /// <summary>Tables of the step: <see cref="StepTables"/>.</summary>
+    public ulong Control => _control!.Address;
+
+    /// <summary>[rows of logits][hidden], bf16.</summary>
+    public ulong LastNormed { get; private set; }
+
+    /// <summary>[rows of logits][padded vocabulary] in 32 bits.</summary>
+    public ulong Logits => _logits!.Address;
+
+    /// <summary>[rows of logits]: token and whether all logits are finite.</summary>
+    public ulong Picked { get; private set; }
+
+    /// <summary>Makes room; no work that uses it is under way.</summary>
+    /// <returns>Whether addresses changed.</returns>
+    public bool Reserve(int rows, int logitsRows, int controlInts)
+    {
+        if (rows <= _rows && logitsRows <= _logitsRows && controlInts <= _controlInts)
+        {
+            return false;
+        }
+
+        _rows = Math.Max(rows, _rows);
+        _logitsRows = Math.Max(logitsRows, _logitsRows);
+        _controlInts = Math.Max(controlInts + (controlInts / 2), _controlInts);
+        Free();
+        Hidden = Take(_rows, config.HiddenSize * sizeof(float));
+        Normed = Take(_rows, config.HiddenSize * sizeof(ushort));
+        Projected = Take(_rows, ProjectedWidth * sizeof(ushort));
+        Query = Take(_rows, QueryWidth * sizeof(float));
+        Attended = Take(_rows, QueryWidth * sizeof(ushort));
+        GateUp = Take(_rows, 2 * paddedIntermediateSize * sizeof(ushort));
+        Gated = Take(_rows, paddedIntermediateSize * sizeof(ushort));
+        int partialRows = attention.PartialRowCount(_rows);
+        Partials = Take(partialRows, QueryWidth * sizeof(float));
+        States = Take(partialRows, config.HeadCount * 2 * sizeof(float));
+        LastNormed = Take(_logitsRows, config.HiddenSize * sizeof(ushort));
+        Picked = Take(_logitsRows, 2 * sizeof(int));
+        _logits = new DeviceMemory((long)_logitsRows * paddedVocabularySize * sizeof(float));
+        _control = new DeviceMemory((long)_controlInts * sizeof(int));
+        return true;
+    }
+
+    public void Dispose() => Free();
+
+    private ulong Take(int rows, int rowBytes)
+    {
+        var memory = new DeviceMemory((long)rows * rowBytes);
+        _memory.Add(memory);
+        return memory.Address;
+    }
+
+    private void Free()
+    {
+        _memory.ForEach(memory => memory.Dispose());
+        _memory.Clear();
+        _logits?.Dispose();
+        _control?.Dispose();
+        _logits = null;
+        _control = null;
+    }
+}

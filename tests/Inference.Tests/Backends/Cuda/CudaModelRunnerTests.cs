@@ -1,0 +1,292 @@
+using System.Numerics.Tensors;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends;
+using KvCluster.Inference.Backends.Cpu;
+using KvCluster.Inference.Backends.Cuda;
+using KvCluster.Inference.Backends.Cuda.Model;
+using KvCluster.Inference.Cache;
+using KvCluster.Inference.Models;
+
+namespace KvCluster.Inference.Tests.Backends.Cuda;
+
+/// <summary>The forward pass on a GPU against transformers and against the CPU; skipped without one.</summary>
+public sealed class CudaModelRunnerTests(ITestOutputHelper output)
+{
+    /// <summary>‖gpu - cpu‖ / ‖cpu‖ of a row of logits: activations in bf16 against 32 bits.</summary>
+    private const double LogitsTolerance = 3e-2;
+
+    private const float Margin = 0.1f;
+    private const long PageBytes = 512 << 20;
+
+    [Fact]
+    public void Load_WithoutGpu_SaysSoInOneLine()
+    {
+        Assert.SkipWhen(CudaRunners.HasGpu, "There is a GPU here.");
+
+        var error = Assert.Throws<ModelLoadException>(() => CudaRunners.Demo("raw", PageBytes));
+        Assert.StartsWith("No CUDA: ", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Theory]
+    [InlineData("kivi4", "kivi4")]
+    [InlineData("zack", "zack")]
+    public void Load_CodecThatKernelsDoNotRead_SaysWhichTheyDo(string spec, string named)
+    {
+        var error = Assert.Throws<ModelLoadException>(() => CudaRunners.Demo(spec, PageBytes));
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+        Assert.Contains("int4", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_HeadsOfAnotherSize_SaysSo()
+    {
+        using var model = new TinyModel(TinyModel.Llama);
+
+        var error = Assert.Throws<ModelLoadException>(() => CudaRunners.Tiny(model, "raw"));
+        Assert.Contains("16", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Forward_GoldenCases_TopTokenAndGreedyAgree()
+    {
+        Gpu.Required();
+        using CudaModelRunner runner = CudaRunners.Demo("raw", PageBytes);
+        float worst = 0;
+        int equal = 0, same = 0, tokens = 0;
+        foreach (GoldenCase golden in GoldenTests.Cases)
+        {
+            using SequenceCache cache = Sequences.NewCache(runner);
+            float[] logits = Sequences.Prefill(runner, cache, golden.TokenIds, 512);
+            for (int i = 0; i < golden.TopIds.Length; i++)
+            {
+                worst = Math.Max(worst, Math.Abs(logits[golden.TopIds[i]] - golden.TopLogits[i]));
+            }
+
+            if (golden.TopLogits[0] - golden.TopLogits[1] > Margin)
+            {
+                Assert.Equal(golden.TopIds[0], TensorPrimitives.IndexOfMax(logits));
+            }
+
+            int[] greedy = Sequences.Greedy(runner, cache, logits, golden.GreedyIds.Length);
+            equal += greedy.AsSpan().SequenceEqual(golden.GreedyIds) ? 1 : 0;
+            same += greedy.AsSpan().CommonPrefixLength(golden.GreedyIds);
+            tokens += golden.GreedyIds.Length;
+        }
+
+        output.WriteLine($"largest logit error {worst:F4}; {equal} of {GoldenTests.Cases.Length} greedy runs equal, {same} of {tokens} tokens before the first other one");
+        Console.Error.WriteLine($"golden: largest logit error {worst:F4}; {equal} of {GoldenTests.Cases.Length} greedy runs equal, {same} of {tokens} tokens before the first other one");
+        Assert.InRange(worst, 0, 0.5f);
+        Assert.InRange(same, tokens / 2, tokens);
+    }
+
+    [Theory]
+    [InlineData("raw", true)]
+    [InlineData("raw", false)]
+    [InlineData("int8", true)]
+    [InlineData("int4", true)]
+    [InlineData("int4", false)]
+    [InlineData("int2", true)]
+    public void Forward_PrefillAndDecodeOfABatch_AgreesWithTheCpu(string spec, bool usesGraphs)
+    {
+        Gpu.Required();
+        using CudaModelRunner gpu = CudaRunners.Demo(spec, PageBytes);
+        gpu.UsesGraphs = usesGraphs;
+        using CpuModelRunner cpu = DemoModel.Load(spec);
+        double worst = Compare(gpu, cpu, [3, 64, 700, 257], chunk: 192, steps: 70);
+        Console.Error.WriteLine($"{spec}, graphs {usesGraphs}: worst logits error {worst:E2}; host time of the last step {gpu.HostTime.TotalMicroseconds:F0} us");
+        Assert.InRange(worst, 0, LogitsTolerance);
+    }
+
+    [Fact]
+    public void Forward_ModelsWithBiasesAndNorms_AgreesWithTheCpu()
+    {
+        Gpu.Required();
+        foreach (ModelConfig config in (ModelConfig[])
+        [
+            TinyModel.Llama with { HeadSize = 64 },
+            TinyModel.Llama with { HeadSize = 128, HeadCount = 4, KvHeadCount = 1, AttentionBias = true, AttentionOutputBias = true, MlpBias = true },
+            TinyModel.Llama with { HeadSize = 64, QkNorm = true, TieWordEmbeddings = true, IntermediateSize = 131 },
+        ])
+        {
+            using var model = new TinyModel(config);
+            using CudaModelRunner gpu = CudaRunners.Tiny(model, "int8");
+            using CpuModelRunner cpu = model.Load("int8");
+            double worst = Compare(gpu, cpu, [130, 65], chunk: 128, steps: 3);
+            Console.Error.WriteLine($"tiny model of {config.HeadCount} heads of {config.HeadSize}: worst logits error {worst:E2}");
+            Assert.InRange(worst, 0, LogitsTolerance);
+        }
+    }
+
+    [Theory]
+    [InlineData("raw")]
+    [InlineData("int4")]
+    public void ExportTail_AfterPrefillAndDecode_CarriesOnElsewhere(string spec)
+    {
+        Gpu.Required();
+        using CudaModelRunner gpu = CudaRunners.Demo(spec, PageBytes);
+        using CpuModelRunner cpu = DemoModel.Load(spec);
+        int[] tokenIds = [.. Enumerable.Range(0, 300).Select(i => 5 + (i * 7919 % 1000))];
+        using SequenceCache source = Sequences.NewCache(gpu);
+        Sequences.Prefill(gpu, source, tokenIds.AsSpan(0, 290), 512);
+        float[] expected = Step(gpu, source, tokenIds[290]);
+        source.TruncateTo(290);
+        using SequenceCache onGpu = Copy(source, tokenIds), onCpu = Copy(source, tokenIds);
+
+        Assert.InRange(Distance(Step(gpu, onGpu, tokenIds[290]), expected), 0, 1e-6);
+        Assert.InRange(Distance(Step(cpu, onCpu, tokenIds[290]), expected), 0, LogitsTolerance);
+
+        static SequenceCache Copy(SequenceCache from, int[] tokenIds)
+        {
+            var copy = new SequenceCache(from.Codec, from.Root, from.ModelFingerprint, 1, SlabPool.Shared, 512);
+            foreach (KvBlock block in from.Blocks)
+            {
+                var shared = new KvBlock(block.BlockId, block.FirstPosition, block.LayerCount);
+                for (int layer = 0; layer < block.LayerCount; layer++)
+                {
+                    shared.SetSlab(layer, block.Slab(layer)!.Share());
+                }
+
+                copy.AppendCachedBlock(shared, tokenIds.AsSpan(block.FirstPosition, KvGeometry.BlockTokenCount));
+            }
+
+            for (int layer = 0; layer < from.Geometry.LayerCount; layer++)
+            {
+                using SlabLease tail = from.ExportTail(layer);
+                Assert.Equal(SlabError.None, copy.ImportTail(layer, tail.Span[Slab.HeaderSizeBytes..], from.TailTokenIds));
+            }
+
+            return copy;
+        }
+    }
+
+    [Fact]
+    public void Forward_NoPagesLeft_FailsAloneAndGoesOnLater()
+    {
+        Gpu.Required();
+        using CudaModelRunner gpu = CudaRunners.Demo("raw", 6 << 20);
+        int room = (int)gpu.PageTokenCounts.All;
+        using SequenceCache small = Sequences.NewCache(gpu);
+        using (SequenceCache large = Sequences.NewCache(gpu))
+        {
+            var batch = new StepBatch();
+            batch.Add(small, [7, 8, 9], wantsLogits: true);
+            batch.Add(large, [.. Enumerable.Repeat(11, room)], wantsLogits: true);
+            gpu.Forward(batch);
+            Assert.Equal(StepFailure.None, batch.Failure(0));
+            Assert.Equal(StepFailure.OutOfDeviceMemory, batch.Failure(1));
+            Assert.Equal(gpu.VocabularySize, batch.Logits(0).Length);
+        }
+
+        Assert.Equal(room - KvGeometry.BlockTokenCount, gpu.PageTokenCounts.Free);
+        Step(gpu, small, 12);
+    }
+
+    [Theory]
+    [InlineData("model.layers.1.self_attn.v_proj.weight", StepFailure.NonFiniteKeyValue)]
+    [InlineData("lm_head.weight", StepFailure.NonFiniteLogits)]
+    public void Forward_BrokenWeights_FailureIsNamed(string tensor, StepFailure expected)
+    {
+        Gpu.Required();
+        using var model = new TinyModel(TinyModel.Llama with { HeadSize = 64 }, "F32", (name, values) =>
+        {
+            if (name == tensor)
+            {
+                values.AsSpan().Fill(float.NaN);
+            }
+        });
+        using CudaModelRunner gpu = CudaRunners.Tiny(model, "int4");
+        using SequenceCache cache = Sequences.NewCache(gpu);
+        var sink = new CountingSink();
+        var batch = new StepBatch();
+        batch.Add(cache, model.Prompt(70), wantsLogits: true, sink);
+        gpu.Forward(batch);
+        Assert.Equal(expected, batch.Failure(0));
+        Assert.Equal(expected == StepFailure.NonFiniteLogits ? 2 : 1, sink.Count);
+        if (expected == StepFailure.NonFiniteKeyValue)
+        {
+            Assert.Equal((1, 0), batch.FailurePlace(0));
+        }
+    }
+
+    /// <summary>Prefills, then decodes all Sequences together on both; the worst error of any logits. Top tokens agree where they are clear.</summary>
+    private static double Compare(CudaModelRunner gpu, CpuModelRunner cpu, int[] lengths, int chunk, int steps)
+    {
+        var random = new Random(5);
+        SequenceCache[] onGpu = [.. lengths.Select(_ => Sequences.NewCache(gpu))], onCpu = [.. lengths.Select(_ => Sequences.NewCache(cpu))];
+        double worst = 0;
+        for (int i = 0; i < lengths.Length; i++)
+        {
+            int[] prompt = [.. Enumerable.Range(0, lengths[i]).Select(_ => random.Next(4, gpu.VocabularySize))];
+            worst = Math.Max(worst, Distance(Sequences.Prefill(gpu, onGpu[i], prompt, chunk), Sequences.Prefill(cpu, onCpu[i], prompt, chunk)));
+        }
+
+        StepBatch gpuBatch = new(), cpuBatch = new();
+        for (int step = 0; step < steps; step++)
+        {
+            gpuBatch.Clear();
+            cpuBatch.Clear();
+            for (int i = 0; i < lengths.Length; i++)
+            {
+                int token = random.Next(4, gpu.VocabularySize);
+                gpuBatch.Add(onGpu[i], token, wantsLogits: true);
+                cpuBatch.Add(onCpu[i], token, wantsLogits: true);
+            }
+
+            gpu.Forward(gpuBatch);
+            cpu.Forward(cpuBatch);
+            for (int i = 0; i < lengths.Length; i++)
+            {
+                Assert.Equal(StepFailure.None, gpuBatch.Failure(i));
+                worst = Math.Max(worst, Distance(gpuBatch.Logits(i), cpuBatch.Logits(i)));
+                Assert.Equal(TensorPrimitives.IndexOfMax<float>(gpuBatch.Logits(i)), gpuBatch.TopToken(i));
+            }
+        }
+
+        for (int i = 0; i < lengths.Length; i++)
+        {
+            Assert.Equal(onCpu[i].Blocks.Select(block => block.BlockId), onGpu[i].Blocks.Select(block => block.BlockId));
+            Assert.All(onGpu[i].Blocks, block => Assert.True(block.IsComplete));
+            onGpu[i].Dispose();
+            onCpu[i].Dispose();
+        }
+
+        return worst;
+    }
+
+    private static float[] Step(IModelRunner runner, SequenceCache cache, int tokenId)
+    {
+        var batch = new StepBatch();
+        batch.Add(cache, tokenId, wantsLogits: true);
+        runner.Forward(batch);
+        Assert.Equal(StepFailure.None, batch.Failure(0));
+        return batch.Logits(0).ToArray();
+    }
+
+    private static double Distance(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected) => AttentionCase.Error(actual.ToArray(), expected.ToArray());
+
+    private sealed class CountingSink : ISlabSink
+    {
+        public int Count { get; private set; }
+
+        public void OnSlabSealed(SequenceCache cache, KvBlock block, int layer) => Count++;
+    }
+}
+
+/// <summary>Runners for tests, with little device memory.</summary>
+internal static class CudaRunners
+{
+    public static bool HasGpu => Inference.Backends.Cuda.Interop.CudaDevice.TryOpen(0, out _, out _);
+
+    public static CudaModelRunner Demo(string spec, long pageBytes) => Load(DemoModel.Source, spec, pageBytes);
+
+    public static CudaModelRunner Tiny(TinyModel model, string spec) => Load(model.Source, spec, 64 << 20);
+
+    private static CudaModelRunner Load(CpuModelSource source, string spec, long pageBytes)
+    {
+        KvGeometry geometry = ModelKvGeometry.Of(source.Config);
+        KvCodec codec = CodecRegistry.Create(spec, geometry, new RandomProfiles(geometry));
+        return CudaModelRunner.Load(new CudaModelSource(source.Path, source.Config, source.Tensors, source.Fingerprint), codec, pageBytes);
+    }
+}
