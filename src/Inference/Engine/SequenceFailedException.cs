@@ -28,6 +28,7 @@ public sealed class SequenceFailedException : Exception
         StepFailure.ForeignCache => "The KV cache is of another codec or shape than the model runner's.",
         StepFailure.NonFiniteKeyValue when batch.FailurePlace(entry) is var (layer, position) =>
             $"K or V of layer {layer}, position {position} left the range of 16-bit floats: the model's weights are broken or do not suit this backend.",
+        StepFailure.OutOfDeviceMemory => "The device's memory holds no more KV blocks; try again when other sequences have ended.",
         StepFailure.NonFiniteLogits => "Logits are not finite: the model's weights are broken.",
         var failure => $"The forward pass failed: {failure}.",
     });
