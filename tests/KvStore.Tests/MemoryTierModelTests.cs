@@ -156,7 +156,7 @@ public sealed class MemoryTierModelTests
             }
 
             var slab = new VerifiedSlab(
-                TestSlabs.Header(id, layer), TestSlabs.LayerCount, TestSlabs.Make(pool, id, layer), isTransient);
+                TestSlabs.Header(id, layer, put.Model.Epoch), TestSlabs.LayerCount, TestSlabs.Make(pool, id, layer), isTransient);
             string expected = _model.Add(put.Model, id, layer, isTransient);
             Assert.Equal(expected, Tier.Add(put.Real, slab).Result.ToString());
         }

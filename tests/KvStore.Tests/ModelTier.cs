@@ -56,9 +56,8 @@ internal sealed class ModelTier(int budgetSlabs)
     public bool BeginPut(ulong epoch, out Put put)
     {
         put = new Put(epoch);
-        _latestEpoch = Math.Max(_latestEpoch, epoch);
         _puts.Add(put);
-        return epoch == _latestEpoch;
+        return epoch >= _latestEpoch;
     }
 
     public string Add(Put put, BlockId id, int layer, bool isTransient)
@@ -68,6 +67,7 @@ internal sealed class ModelTier(int budgetSlabs)
             return "StaleEpoch";
         }
 
+        _latestEpoch = put.Epoch;
         int openIndex = put.Open.FindIndex(open => open.Copy.Id == id);
         Copy? copy = openIndex >= 0 ? put.Open[openIndex].Copy : Find(id);
         string result = "Stored";

@@ -5,16 +5,15 @@ internal sealed class EpochRegistry
 {
     private readonly Dictionary<string, WorkerEpoch> _epochs = new(StringComparer.Ordinal);
 
-    /// <summary>Notes that <paramref name="workerId"/> writes in <paramref name="epoch"/>; its older Puts are refused from now on.</summary>
-    public WorkerEpoch Observe(string workerId, ulong epoch)
+    /// <summary>What is known of a worker.</summary>
+    public WorkerEpoch Of(string workerId)
     {
         if (!_epochs.TryGetValue(workerId, out WorkerEpoch? worker))
         {
-            worker = new WorkerEpoch(epoch);
+            worker = new WorkerEpoch();
             _epochs.Add(workerId, worker);
         }
 
-        worker.Latest = Math.Max(worker.Latest, epoch);
         return worker;
     }
 }

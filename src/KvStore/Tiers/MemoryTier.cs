@@ -61,7 +61,7 @@ internal sealed partial class MemoryTier : IBlockTier
     {
         lock (_lock)
         {
-            _epochs.Observe(workerId, epoch);
+            _epochs.Of(workerId).Note(epoch);
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed partial class MemoryTier : IBlockTier
     {
         lock (_lock)
         {
-            var session = new PutSession(_epochs.Observe(workerId, epoch), epoch, owner);
+            var session = new PutSession(_epochs.Of(workerId), epoch, owner);
             if (!session.IsStale)
             {
                 return session;
@@ -148,6 +148,7 @@ internal sealed partial class MemoryTier : IBlockTier
             return new PutOutcome(PutResult.StaleEpoch);
         }
 
+        session.NoteWriter(slab.Header);
         BlockId id = slab.Header.BlockId;
         var identity = BlockIdentity.Of(slab.Header, slab.LayerCount);
         bool isOpen = session.OpenBlocks.TryGetValue(id, out PutBlock? open);

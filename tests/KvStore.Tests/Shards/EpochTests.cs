@@ -79,6 +79,34 @@ public sealed class EpochTests
         Assert.Single(await client.ReadAsync([TestSlabs.Id(1)]));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Put_EpochDamagedOnTheWay_DoesNotShutTheWorkerOut(bool isCopying)
+    {
+        const ulong Damaged = TestSlabs.Epoch | 1UL << 40;
+        await using TestShards cluster = await TestShards.StartAsync(1);
+        await using var connections = new Connections();
+        await using (BlockWriter damaged = connections.Open(cluster.Addresses[0], Damaged, isCopying))
+        {
+            TestStore.Enqueue(damaged, TestSlabs.Id(1), [0, 1, 2], epoch: TestSlabs.Epoch);
+            if (isCopying)
+            {
+                Assert.Equal(3, (await damaged.CompleteAsync().Soon()).SlabsStored);
+            }
+            else
+            {
+                RpcException error = await Assert.ThrowsAsync<RpcException>(() => damaged.CompleteAsync().Soon());
+                Assert.Contains("wrong_epoch", error.Status.Detail, StringComparison.Ordinal);
+            }
+        }
+
+        await using BlockWriter writer = connections.Open(cluster.Addresses[0], TestSlabs.Epoch);
+        TestStore.Enqueue(writer, TestSlabs.Id(2), [0, 1, 2], epoch: TestSlabs.Epoch);
+        Assert.Equal(3, (await writer.CompleteAsync().Soon()).SlabsStored);
+        Assert.Equal(0, cluster.Shards[0].Store.Counters.StaleEpochPuts);
+    }
+
     [Fact]
     public void TakesPuts_BeforeTheGatewayHasAnswered_IsFalse()
     {
