@@ -75,7 +75,8 @@ DEVICE void find_attention(const EncodeWork& work, const EncodeItem& item, int h
                 sum += weight;
             }
 
-            const float inverse = seen[i] < 0 ? 0.f : 1 / sum_over_columns(sum);
+            // All lanes take part in the sum, also those of rows that are not there.
+            const float all = sum_over_columns(sum), inverse = seen[i] < 0 ? 0.f : 1 / all;
 #pragma unroll
             for (int n = 0; n < 16; n++)
             {
