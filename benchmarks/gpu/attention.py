@@ -171,6 +171,8 @@ def main():
     scope = {}
     exec(open(options.variants).read(), scope)
     variants = scope["variants"](Variant)
+    most = torch.cuda.get_device_properties(0).shared_memory_per_block_optin
+    variants = [v for v in variants if v.shared <= most]
     sizes = [tuple(map(int, s.split("x"))) for s in options.sizes.split(",")]
     formats = {(v.bits, v.head_size, v.salient, v.high) for v in variants}
     begun = time.time()

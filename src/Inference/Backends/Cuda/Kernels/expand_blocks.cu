@@ -20,18 +20,33 @@ struct ExpandWork
 };
 
 #if BITS != 16
+DEVICE float code_value(u32 code, float2 token) { return fmaf(__uint_as_float(code | 0x4b000000u) - 8388608.f, token.x, token.y); }
+
+// Two channels of a token, finite.
+DEVICE u32 pack_finite(float low, float high)
+{
+    u32 d;
+    asm("{ .reg .b32 most, least; cvt.rn.f16x2.f32 %0, %2, %1; mov.b32 most, 0x7bff7bff; mov.b32 least, 0xfbfffbff; "
+        "min.f16x2 %0, %0, most; max.f16x2 %0, %0, least; }"
+        : "=r"(d)
+        : "f"(low), "f"(high));
+    return d;
+}
+
 DEVICE void spread_codes(u16* tile, const u8* codes, const float* channels, const float2* tokens)
 {
-    for (int i = threadIdx.x; i < HEAD_SIZE * 4; i += THREADS)
+    for (int i = threadIdx.x; i < HEAD_SIZE * 2; i += THREADS)
     {
-        const int channel = i % HEAD_SIZE, group = i / HEAD_SIZE;
-        u32 code[16];
-        read_group(codes + key_group_at(channel, group), group < SALIENT / 16, code);
+        const int channel = 2 * (i % (HEAD_SIZE / 2)), group = i / (HEAD_SIZE / 2);
+        const float2 scale = *(const float2*)(channels + channel);
+        u32 first[16], second[16];
+        read_group(codes + key_group_at(channel, group), group < SALIENT / 16, first);
+        read_group(codes + key_group_at(channel + 1, group), group < SALIENT / 16, second);
 #pragma unroll
         for (int t = 0; t < 16; t++)
         {
             const float2 token = tokens[16 * group + t];
-            tile[(16 * group + t) * PITCH + channel] = (u16)to_half(fmaf((float)code[t], token.x, token.y) * channels[channel]);
+            *(u32*)(tile + (16 * group + t) * PITCH + channel) = pack_finite(code_value(first[t], token) * scale.x, code_value(second[t], token) * scale.y);
         }
     }
 }
@@ -47,9 +62,8 @@ DEVICE void expand_values(u16* rows, u64 stride, const u8* codes, const float* c
 #pragma unroll
         for (int c = 0; c < 16; c += 2)
         {
-            const float first = fmaf((float)code[c], parameters.x, parameters.y) * channels[16 * group + c];
-            const float second = fmaf((float)code[c + 1], parameters.x, parameters.y) * channels[16 * group + c + 1];
-            pair[c / 2] = to_half(first) | to_half(second) << 16;
+            const float2 scale = *(const float2*)(channels + 16 * group + c);
+            pair[c / 2] = pack_finite(code_value(code[c], parameters) * scale.x, code_value(code[c + 1], parameters) * scale.y);
         }
 
         uint4* to = (uint4*)(rows + token * stride + 16 * group);
@@ -90,7 +104,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) expand_blocks(const __grid
 #if BITS != 16
     else
     {
-        __shared__ float channels[HEAD_SIZE];
+        __shared__ __align__(8) float channels[HEAD_SIZE];
         __shared__ float2 tokens[64];
         const TensorTable table(work.kvHeads);
         const u8* tensor = payload + (isKey ? 0 : value_offset(table.end));

@@ -7,14 +7,6 @@
 // Value of a 16-bit float; infinity and NaN are read as finite (docs/slab-format.md).
 DEVICE float finite_half(u32 bits) { return __uint_as_float(((u32)(int)(short)bits << 13) & 0x8fffe000u) * 5.192296858534828e33f; }
 
-// The float as a 16-bit one, nearest, ties to even; finite.
-DEVICE u32 to_half(float x)
-{
-    u16 d;
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(d) : "f"(fminf(fmaxf(x, -65504.f), 65504.f)));
-    return d;
-}
-
 template <int CODE_BITS>
 struct Group
 {

@@ -8,12 +8,10 @@
 
 #ifndef KEYS
 #define KEYS 128
-#endif
-#ifndef STAGES
 #define STAGES 2
 #endif
 #ifndef TURNS
-#define TURNS 1
+#define TURNS 1  // the two warpgroups' products take turns, so that one's softmax runs beside the other's products
 #endif
 
 #define PARTS (HEAD_SIZE / 64)
@@ -74,9 +72,20 @@ struct Ring
     }
 };
 
+// KEYS rows of a head, once their place is free.
+DEVICE void bring(u32 to, const TensorMap& map, int column, int row, u32 isFree, u32 parity, u32 hasCome)
+{
+    barrier_wait(isFree, parity);
+    barrier_expect(hasCome, STAGE_BYTES);
+#pragma unroll
+    for (int part = 0; part < PARTS; part++)
+    {
+        copy_box(to + part * (KEYS * 128), map, column + part * 64, row, hasCome);
+    }
+}
+
 DEVICE void produce(const WarpgroupWork& all, const Places& at, const Span& span, int head)
 {
-    const PrefillWork& work = all.work;
     barrier_expect(at.hasQuery(), QUERY_BYTES);
 #pragma unroll
     for (int part = 0; part < PARTS; part++)
@@ -84,29 +93,14 @@ DEVICE void produce(const WarpgroupWork& all, const Places& at, const Span& span
         copy_box(at.query() + part * (TILE_ROWS * 128), all.query, head * HEAD_SIZE + part * 64, span.sequence.x + span.tile.y, at.hasQuery());
     }
 
-    const int column = head / work.group * HEAD_SIZE;
+    const int column = head / all.work.group * HEAD_SIZE;
     Ring ring;
     for (int step = 0; step < span.steps; step++, ring.next())
     {
         const bool isPast = step < span.pastSteps;
-        const int row = isPast ? span.sequence.z + step * KEYS : span.sequence.x + (step - span.pastSteps) * KEYS;
-        const TensorMap& key = isPast ? all.pastKey : all.key;
-        const TensorMap& value = isPast ? all.pastValue : all.value;
-        barrier_wait(at.freeKeys(ring.stage), ring.phase ^ 1);
-        barrier_expect(at.hasKeys(ring.stage), STAGE_BYTES);
-#pragma unroll
-        for (int part = 0; part < PARTS; part++)
-        {
-            copy_box(at.keys(ring.stage) + part * (KEYS * 128), key, column + part * 64, row, at.hasKeys(ring.stage));
-        }
-
-        barrier_wait(at.freeValues(ring.stage), ring.phase ^ 1);
-        barrier_expect(at.hasValues(ring.stage), STAGE_BYTES);
-#pragma unroll
-        for (int part = 0; part < PARTS; part++)
-        {
-            copy_box(at.values(ring.stage) + part * (KEYS * 128), value, column + part * 64, row, at.hasValues(ring.stage));
-        }
+        const int row = isPast ? span.sequence.z + step * KEYS : span.sequence.x + (step - span.pastSteps) * KEYS, stage = ring.stage;
+        bring(at.keys(stage), isPast ? all.pastKey : all.key, column, row, at.freeKeys(stage), ring.phase ^ 1, at.hasKeys(stage));
+        bring(at.values(stage), isPast ? all.pastValue : all.value, column, row, at.freeValues(stage), ring.phase ^ 1, at.hasValues(stage));
     }
 }
 
@@ -259,11 +253,10 @@ DEVICE void consume(const PrefillWork& work, const Places& at, const Span& span,
             work.logSumExp[(u64)head * work.rows + to] = state.log_sum(i, total, scale);
         }
 
-        const u64 index = (to * gridDim.x + head) * HEAD_SIZE + 2 * q;
 #pragma unroll
         for (int n = 0; n < HEAD_SIZE / 8; n++)
         {
-            write_pair(work, index + 8 * n, o[4 * n + 2 * i] * inverse, o[4 * n + 2 * i + 1] * inverse);
+            write_pair(work, (to * gridDim.x + head) * HEAD_SIZE + 8 * n + 2 * q, o[4 * n + 2 * i] * inverse, o[4 * n + 2 * i + 1] * inverse);
         }
     }
 }
@@ -288,8 +281,8 @@ extern "C" __global__ void __launch_bounds__(384, 1) prefill_attention(const __g
     }
 
     __syncthreads();
-    launch_dependents();
     wait_for_earlier();
+    launch_dependents();
     const Span span(all.work);
     if (warpgroup == 0)
     {
