@@ -2,6 +2,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
+using KvCluster.Inference.Backends.Cuda;
 using KvCluster.Inference.Cache;
 using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
@@ -22,7 +23,7 @@ public sealed class WorkerModel : IDisposable
     }
 
     /// <summary>Backends that <see cref="Load"/> knows.</summary>
-    public static IReadOnlyList<string> Backends { get; } = ["cpu"];
+    public static IReadOnlyList<string> Backends { get; } = ["cpu", "cuda"];
 
     public string Name { get; }
 
@@ -43,11 +44,11 @@ public sealed class WorkerModel : IDisposable
     /// <param name="name">What clients call it; null or empty: <see cref="ModelName.Of"/> the folder.</param>
     /// <param name="kvSpec">Codec of its KV blocks.</param>
     /// <param name="backend">One of <see cref="Backends"/>.</param>
-    /// <exception cref="ModelLoadException">The folder can't be used.</exception>
+    /// <exception cref="ModelLoadException">The folder can't be used, or there is no usable GPU; the message is one line.</exception>
     /// <exception cref="CodecSpecException">The spec can't be used.</exception>
     public static WorkerModel Load(string folder, string? name, string kvSpec, string backend)
     {
-        if (backend != "cpu")
+        if (!Backends.Contains(backend))
         {
             throw new ModelLoadException($"There is no backend '{backend}'; use one of: {string.Join(", ", Backends)}.");
         }
@@ -57,7 +58,7 @@ public sealed class WorkerModel : IDisposable
         {
             KvGeometry geometry = ModelKvGeometry.Of(opened.Config);
             var codec = CodecRegistry.Create(kvSpec, geometry, new ProfileFolder(opened.Path, opened.Fingerprint, geometry));
-            var runner = CpuModelRunner.Load(opened, codec);
+            IModelRunner runner = backend == "cuda" ? CudaModelRunner.Load(opened, codec) : CpuModelRunner.Load(opened, codec);
             return new WorkerModel(string.IsNullOrEmpty(name) ? ModelName.Of(folder) : name, opened, runner);
         }
         catch

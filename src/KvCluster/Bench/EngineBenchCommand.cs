@@ -1,6 +1,8 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Terminal;
+using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Backends.Cpu.Measurement;
+using KvCluster.Inference.Backends.Cuda.Measurement;
 using KvCluster.Inference.Models;
 using Spectre.Console;
 
@@ -16,6 +18,7 @@ internal static class EngineBenchCommand
           kvcluster bench engine
           kvcluster bench engine --kv raw --kv int4 --model DIR
           kvcluster bench engine --kv int4 --sequences 32 --context 128
+          kvcluster bench engine --backend cuda --synthetic llama3-8b --sequences 32 --context 4096    random weights on the GPU
         """;
 
     public static Command Create()
@@ -24,9 +27,28 @@ internal static class EngineBenchCommand
         Option<int> sequences = new("--sequences") { HelpName = "N", Description = "Sequences decoded together", DefaultValueFactory = _ => 16 };
         Option<int> context = new("--context") { HelpName = "TOKENS", Description = "Context of each of them", DefaultValueFactory = _ => 256 };
         Option<string?> model = ModelOption.Create();
-        var command = new Command("engine", About) { kv, sequences, context, model };
+        Option<string> backend = BackendOption.Create();
+        Option<string> synthetic = new("--synthetic") { HelpName = "SHAPE", Description = "With cuda: a model of random weights, llama3-8b", DefaultValueFactory = _ => "" };
+        var command = new Command("engine", About) { kv, sequences, context, model, backend, synthetic };
         command.SetAction(parsed =>
         {
+            string shape = parsed.GetRequiredValue(synthetic);
+            if (parsed.GetRequiredValue(backend) == "cuda")
+            {
+                var wanted = new CudaBenchmarkOptions
+                {
+                    Specs = parsed.GetValue(kv) is { Length: > 0 } named ? named : ["raw", "int8", "int4"],
+                    BatchSizes = [.. new[] { 1, parsed.GetRequiredValue(sequences) }.Distinct()],
+                    ContextTokenCount = parsed.GetRequiredValue(context) / KvGeometry.BlockTokenCount * KvGeometry.BlockTokenCount,
+                };
+                return RunOnGpu(shape.Length > 0 ? null : ModelOption.Resolve(parsed.GetValue(model)), shape, wanted);
+            }
+
+            if (shape.Length > 0)
+            {
+                throw new BadArgumentException("--synthetic: random weights are made on a GPU; add --backend cuda");
+            }
+
             var options = new EngineBenchmarkOptions
             {
                 BatchSequenceCount = parsed.GetRequiredValue(sequences),
@@ -43,6 +65,26 @@ internal static class EngineBenchCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    private static int RunOnGpu(string? modelFolder, string shape, CudaBenchmarkOptions options)
+    {
+        if (options.ContextTokenCount < KvGeometry.BlockTokenCount)
+        {
+            throw new BadArgumentException($"--context: must be at least {KvGeometry.BlockTokenCount} with cuda");
+        }
+
+        using ModelFolder? folder = modelFolder is null ? null : ModelFolder.Open(modelFolder);
+        var table = new Table { Border = TableBorder.Markdown };
+        table.AddColumns("codec", "measure", "ms", "of which host, us");
+        foreach (CudaBenchmarkRow row in CudaBenchmark.Run(folder, shape, options, new StandardErrorProgress()))
+        {
+            table.AddRow(
+                Markup.Escape(row.Spec), Markup.Escape(row.Measure), row.WallTime.TotalMilliseconds.ToString("0.000"), row.HostTime.TotalMicroseconds.ToString("0"));
+        }
+
+        AnsiConsole.Console.Write(table);
+        return ExitCode.Done;
     }
 
     private static void Write(IAnsiConsole console, EngineBenchmarkOptions options, EngineBenchmarkResult result)

@@ -32,9 +32,10 @@ internal static class EvalCommand
         Option<string?> json = new("--json") { HelpName = "FILE", Description = "Saves the report as JSON, after each codec" };
         Option<string?> html = new("--html") { HelpName = "FILE", Description = "Saves the report with its plot as HTML" };
         Option<string?> model = ModelOption.Create();
+        Option<string> backend = BackendOption.Create();
         AtLeast(limit, 1);
         AtLeast(diagnose, 0);
-        var command = new Command("eval", About) { data, kv, limit, diagnose, second, details, json, html, model };
+        var command = new Command("eval", About) { data, kv, limit, diagnose, second, details, json, html, model, backend };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             string[] specs = parsed.GetValue(kv) ?? [];
@@ -48,6 +49,7 @@ internal static class EvalCommand
                 Data = parsed.GetRequiredValue(data),
                 Specs = specs,
                 ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),
+                Backend = parsed.GetRequiredValue(backend),
                 Limit = parsed.GetValue(limit),
                 DiagnosedRows = parsed.GetValue(diagnose),
                 Second = parsed.GetValue(second),

@@ -12,8 +12,13 @@ namespace KvCluster.CommandLine.Eval;
 internal sealed class EvalModel : IDisposable
 {
     private readonly ModelFolder _folder;
+    private readonly string _backend;
 
-    private EvalModel(ModelFolder folder) => _folder = folder;
+    private EvalModel(ModelFolder folder, string backend)
+    {
+        _folder = folder;
+        _backend = backend;
+    }
 
     public string Name => _folder.Name;
 
@@ -24,7 +29,7 @@ internal sealed class EvalModel : IDisposable
     public ProfileFolder Profiles => new(_folder.Path, _folder.Fingerprint, Geometry);
 
     /// <exception cref="ModelLoadException">The folder can't be used.</exception>
-    public static EvalModel Open(string path) => new(ModelFolder.Open(path));
+    public static EvalModel Open(string path, string backend = Terminal.BackendOption.Default) => new(ModelFolder.Open(path), backend);
 
     /// <exception cref="CodecSpecException">The spec can't be used with this model.</exception>
     /// <exception cref="ModelLoadException">Its Profile is of another model, or broken.</exception>
@@ -35,7 +40,7 @@ internal sealed class EvalModel : IDisposable
     public int[] Tokens(string text) => _folder.Tokenizer.Encode(text);
 
     /// <summary>Options of a cluster that serves the model: every prompt's KV goes through slabs and store, none is prefilled by its decode worker.</summary>
-    public ClusterOptions Cluster(string spec) => new() { ModelFolder = _folder.Path, KvSpec = spec, LocalPrefillMaxTokens = 0 };
+    public ClusterOptions Cluster(string spec) => new() { ModelFolder = _folder.Path, KvSpec = spec, Backend = _backend, LocalPrefillMaxTokens = 0 };
 
     public void Dispose() => _folder.Dispose();
 }

@@ -10,6 +10,9 @@ internal sealed record EvalOptions
 
     public required string ModelFolder { get; init; }
 
+    /// <summary>What the workers compute on; diagnosis is the CPU's.</summary>
+    public string Backend { get; init; } = Terminal.BackendOption.Default;
+
     /// <summary>Most rows of each task; null: all.</summary>
     public int? Limit { get; init; }
 

@@ -34,7 +34,7 @@ internal sealed class EvalRun : IDisposable
         _cancellationToken = cancellationToken;
         _rows = [.. EvalFile.Read(options.Data, options.Limit)];
         _seconds = SecondQuestionSource.Of(options.Second, _rows);
-        _model = EvalModel.Open(options.ModelFolder);
+        _model = EvalModel.Open(options.ModelFolder, options.Backend);
     }
 
     /// <param name="onSpec">Given the report so far after each spec, so that a run which is cut off is not lost.</param>

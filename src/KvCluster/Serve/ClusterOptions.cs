@@ -7,6 +7,10 @@ internal sealed record ClusterOptions
 {
     public required string ModelFolder { get; init; }
     public string KvSpec { get; init; } = KvOption.Default;
+
+    /// <summary>What workers compute on.</summary>
+    public string Backend { get; init; } = BackendOption.Default;
+
     public int PrefillWorkerCount { get; init; } = 1;
     public int DecodeWorkerCount { get; init; } = 1;
 

@@ -96,6 +96,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
                     WorkerId = $"prefill-{i}",
                     ModelFolder = options.ModelFolder,
                     KvSpec = options.KvSpec,
+                    Backend = options.Backend,
                     KvChunkTokens = options.KvChunkTokens,
                 }),
                 cancellationToken);
@@ -111,6 +112,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
                     WorkerId = $"decode-{i}",
                     ModelFolder = options.ModelFolder,
                     KvSpec = options.KvSpec,
+                    Backend = options.Backend,
                 }),
                 cancellationToken);
         }

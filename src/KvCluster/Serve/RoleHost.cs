@@ -55,12 +55,19 @@ internal static class RoleHost
                     GatewayAddress = gateway,
                     ModelFolder = options.ModelFolder,
                     KvSpec = options.KvSpec,
+                    Backend = options.Backend,
                     KvChunkTokens = options.KvChunkTokens,
                 };
                 prefill.ListenAddress = listen ?? prefill.ListenAddress;
                 return PrefillWorkerHost.Create(prefill);
             default:
-                var decode = new DecodeWorkerOptions { GatewayAddress = gateway, ModelFolder = options.ModelFolder, KvSpec = options.KvSpec };
+                var decode = new DecodeWorkerOptions
+                {
+                    GatewayAddress = gateway,
+                    ModelFolder = options.ModelFolder,
+                    KvSpec = options.KvSpec,
+                    Backend = options.Backend,
+                };
                 decode.ListenAddress = listen ?? decode.ListenAddress;
                 return DecodeWorkerHost.Create(decode);
         }

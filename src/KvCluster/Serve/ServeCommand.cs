@@ -27,8 +27,7 @@ internal static class ServeCommand
         Option<string> kv = KvOption.Create();
         Option<int> prefill = new("--prefill") { HelpName = "N", Description = "Prefill workers", DefaultValueFactory = _ => 1 };
         Option<int> decode = new("--decode") { HelpName = "N", Description = "Decode workers", DefaultValueFactory = _ => 1 };
-        Option<string> backend = new("--backend") { HelpName = "cpu", Description = "What the workers compute on", DefaultValueFactory = _ => "cpu" };
-        backend.AcceptOnlyFromAmong("cpu");
+        Option<string> backend = BackendOption.Create();
         Option<int> http = new("--http") { HelpName = "PORT", Description = "Port of the OpenAI API, /metrics, /healthz and /readyz", DefaultValueFactory = _ => 8080 };
         Option<int> grpc = new("--grpc") { HelpName = "PORT", Description = "Port of kvcluster.v1.Inference", DefaultValueFactory = _ => 8081 };
         Option<int> chunk = new("--kv-chunk") { HelpName = "TOKENS", Description = "Prompt tokens computed in one step", DefaultValueFactory = _ => 512 };
@@ -51,6 +50,7 @@ internal static class ServeCommand
             {
                 ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),
                 KvSpec = spec,
+                Backend = parsed.GetRequiredValue(backend),
                 PrefillWorkerCount = parsed.GetRequiredValue(prefill),
                 DecodeWorkerCount = parsed.GetRequiredValue(decode),
                 HttpPort = parsed.GetRequiredValue(http),
