@@ -27,6 +27,15 @@ internal sealed class SlabEncoder(KvCodec codec)
         return lease;
     }
 
+    /// <summary>A slab of a payload that was encoded elsewhere.</summary>
+    public SlabLease Wrap(SequenceCache cache, KvBlock block, int layer, ReadOnlySpan<byte> payload)
+    {
+        SlabLease lease = cache.Pool.Rent(Slab.HeaderSizeBytes + payload.Length);
+        payload.CopyTo(lease.Span[Slab.HeaderSizeBytes..]);
+        Slab.Write(lease.Span, cache.Header(block.BlockId, layer, block.FirstPosition, KvGeometry.BlockTokenCount, codec.Fingerprint, payload.Length));
+        return lease;
+    }
+
     /// <summary>A lease says the exact length of its slab, which codecs of variable size know only afterwards.</summary>
     private static SlabLease Shorten(SequenceCache cache, SlabLease lease, int sizeBytes)
     {

@@ -163,6 +163,35 @@ public sealed class CudaModelRunnerTests(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    [InlineData("int2")]
+    public void Forward_EncodedByKernelsOrByTheHost_SlabsAreTheSame(string spec)
+    {
+        Gpu.Required();
+        int[] text = GoldenTests.Cases[1].TokenIds[..450];
+        using CudaModelRunner onDevice = CudaRunners.Demo(spec, PageBytes), onHost = CudaRunners.Demo(spec, PageBytes, encodesOnDevice: false);
+        using SequenceCache device = Sequences.NewCache(onDevice), host = Sequences.NewCache(onHost);
+        foreach ((CudaModelRunner runner, SequenceCache cache) in ((CudaModelRunner, SequenceCache)[])[(onDevice, device), (onHost, host)])
+        {
+            Sequences.Prefill(runner, cache, text.AsSpan(0, 350), 100);
+            for (int i = 350; i < text.Length; i++)
+            {
+                Step(runner, cache, text[i]);
+            }
+        }
+
+        Assert.Equal(7, device.Blocks.Count);
+        for (int block = 0; block < device.Blocks.Count; block++)
+        {
+            for (int layer = 0; layer < device.Geometry.LayerCount; layer++)
+            {
+                Assert.True(device.Blocks[block].Slab(layer)!.Span.SequenceEqual(host.Blocks[block].Slab(layer)!.Span), $"block {block}, layer {layer}");
+            }
+        }
+    }
+
     [Fact]
     public void Forward_NoPagesLeft_FailsAloneAndGoesOnLater()
     {
@@ -280,14 +309,14 @@ internal static class CudaRunners
 {
     public static bool HasGpu => Inference.Backends.Cuda.Interop.CudaDevice.TryOpen(0, out _, out _);
 
-    public static CudaModelRunner Demo(string spec, long pageBytes) => Load(DemoModel.Source, spec, pageBytes);
+    public static CudaModelRunner Demo(string spec, long pageBytes, bool encodesOnDevice = true) => Load(DemoModel.Source, spec, pageBytes, encodesOnDevice);
 
-    public static CudaModelRunner Tiny(TinyModel model, string spec) => Load(model.Source, spec, 64 << 20);
+    public static CudaModelRunner Tiny(TinyModel model, string spec) => Load(model.Source, spec, 64 << 20, encodesOnDevice: true);
 
-    private static CudaModelRunner Load(CpuModelSource source, string spec, long pageBytes)
+    private static CudaModelRunner Load(CpuModelSource source, string spec, long pageBytes, bool encodesOnDevice)
     {
         KvGeometry geometry = ModelKvGeometry.Of(source.Config);
         KvCodec codec = CodecRegistry.Create(spec, geometry, new RandomProfiles(geometry));
-        return CudaModelRunner.Load(new CudaModelSource(source.Path, source.Config, source.Tensors, source.Fingerprint), codec, pageBytes);
+        return CudaModelRunner.Load(new CudaModelSource(source.Path, source.Config, source.Tensors, source.Fingerprint), codec, pageBytes, encodesOnDevice);
     }
 }

@@ -120,6 +120,9 @@ public sealed class ModelKernelsTests
         int pageHalves = kvHeads * 128 * headSize;
         ushort[] before = [.. Enumerable.Range(0, PageCount * pageHalves).Select(i => (ushort)(i % 1000))];
         ulong query = scratch.Poisoned<float>(positions.Length * heads * headSize), open = scratch.Upload(before);
+        int kvWidth = kvHeads * headSize;
+        ulong queryRows = scratch.Poisoned<ushort>(positions.Length * heads * headSize);
+        ulong keyRows = scratch.Poisoned<ushort>(positions.Length * kvWidth), valueRows = scratch.Poisoned<ushort>(positions.Length * kvWidth);
         ulong probeQueries = scratch.Poisoned<ushort>(2 * heads * headSize), failures = scratch.Poisoned<int>(positions.Length);
         var work = new ModelKernels.Append
         {
@@ -132,6 +135,9 @@ public sealed class ModelKernelsTests
             Pages = scratch.Upload(pages),
             Probes = scratch.Upload(probes),
             Query = query,
+            QueryRows = queryRows,
+            KeyRows = keyRows,
+            ValueRows = valueRows,
             Open = open,
             ProbeQueries = probeQueries,
             Failures = failures,
@@ -144,6 +150,7 @@ public sealed class ModelKernelsTests
         kernels.Launch(scratch.Stream, work, positions.Length);
 
         float[] expectedQuery = new float[(positions.Length - 1) * heads * headSize];
+        float[] expectedKeys = new float[(positions.Length - 1) * kvWidth], expectedValues = new float[expectedKeys.Length];
         Half[] expectedOpen = Array.ConvertAll(before, BitConverter.UInt16BitsToHalf);
         for (int row = 0; row < positions.Length - 1; row++)
         {
@@ -162,6 +169,8 @@ public sealed class ModelKernelsTests
                     }
                     else
                     {
+                        int kvHead = head - (isValue ? heads + kvHeads : heads);
+                        (isValue ? expectedValues : expectedKeys)[(row * kvWidth) + (kvHead * headSize) + i] = float.IsFinite(x[i]) ? x[i] : 0;
                         expectedOpen[page + (isValue ? (64 * headSize) + (column * headSize) + i : (i * 64) + column)] = float.IsFinite(x[i]) ? (Half)x[i] : Half.Zero;
                     }
                 }
@@ -169,12 +178,16 @@ public sealed class ModelKernelsTests
         }
 
         Near(scratch.Download<float>(query, expectedQuery.Length), expectedQuery, SingleTolerance);
-        float[] probed = Array.ConvertAll(scratch.Download<ushort>(probeQueries, 2 * heads * headSize), bits => (float)BitConverter.UInt16BitsToHalf(bits));
+        Near(Halves(queryRows, expectedQuery.Length), expectedQuery, 5e-4);
+        Near(Halves(keyRows, expectedKeys.Length), expectedKeys, 5e-4);
+        Near(Halves(valueRows, expectedValues.Length), expectedValues, 5e-4);
+        float[] probed = Halves(probeQueries, 2 * heads * headSize);
         int width = heads * headSize;
         Near(probed, [.. expectedQuery.AsSpan(3 * width, width), .. expectedQuery.AsSpan(width, width)], 5e-4);
-        float[] actualOpen = Array.ConvertAll(scratch.Download<ushort>(open, before.Length), bits => (float)BitConverter.UInt16BitsToHalf(bits));
-        Near(actualOpen, Array.ConvertAll(expectedOpen, value => (float)value), 5e-4);
+        Near(Halves(open, before.Length), Array.ConvertAll(expectedOpen, value => (float)value), 5e-4);
         Assert.Equal(hasAll ? [-1, -1, -1, -1, -1] : [-1, 4, -1, -1, -1], scratch.Download<int>(failures, positions.Length));
+
+        float[] Halves(ulong from, int count) => Array.ConvertAll(scratch.Download<ushort>(from, count), bits => (float)BitConverter.UInt16BitsToHalf(bits));
     }
 
     [Theory]

@@ -54,14 +54,17 @@ internal sealed class DecodeAttention : IDisposable
     public int OpenWeight => _format.OpenWeight;
 
     /// <summary>Queues the step; with no Sequences, nothing.</summary>
-    public void Launch(CudaStream stream, in AttentionWork work)
+    /// <param name="stream">Queues it.</param>
+    /// <param name="work">The step in one layer.</param>
+    /// <param name="isSealedStable">The kernel ahead in the stream does not write sealed Blocks, which are read before it has ended.</param>
+    public void Launch(CudaStream stream, in AttentionWork work, bool isSealedStable = true)
     {
         if (work.SequenceCount == 0)
         {
             return;
         }
 
-        _attention.Launch(stream, _gridSize, 1, _shape.ThreadCount, _isEarly, work);
+        _attention.Launch(stream, _gridSize, 1, _shape.ThreadCount, _isEarly && isSealedStable, work);
         int rows = KvHeadCount * GroupSize * work.SequenceCount;
         int parts = rows <= _multiprocessorCount ? 8 : rows <= 4 * _multiprocessorCount ? 4 : 1;
         _combine.Launch(stream, KvHeadCount * GroupSize, work.SequenceCount, parts * _format.HeadSize, _isEarly, work);

@@ -62,7 +62,15 @@ internal sealed class PrefillTables
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowCount);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)openTokenCount, (uint)BlockTokenCount, nameof(openTokenCount));
-        int firstPast = PastRowCount;
+        int firstPast = AddPast(sealedBlocks, openBlock, openTokenCount);
+        AddRows(RowCount, rowCount, firstPast, PastRowCount - firstPast);
+    }
+
+    /// <summary>Adds earlier tokens that several calls of <see cref="AddRows"/> may share: sealed Blocks, then those of an open one.</summary>
+    /// <returns>Their first row.</returns>
+    public int AddPast(ReadOnlySpan<int> sealedBlocks, int openBlock, int openTokenCount)
+    {
+        int first = PastRowCount;
         foreach (int block in sealedBlocks)
         {
             AddBlock((uint)block, 0, BlockTokenCount);
@@ -73,12 +81,23 @@ internal sealed class PrefillTables
             AddBlock((uint)openBlock, OpenKind, openTokenCount);
         }
 
+        return first;
+    }
+
+    /// <summary>Adds queries that stand anywhere among the rows of the step.</summary>
+    /// <param name="firstRow">Of the queries, and of their K and V.</param>
+    /// <param name="rowCount">Queries.</param>
+    /// <param name="firstPastRow">Of what they attend to before their own.</param>
+    /// <param name="pastRowCount">How many of that.</param>
+    public void AddRows(int firstRow, int rowCount, int firstPastRow, int pastRowCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowCount);
         for (int query = 0; query < rowCount; query += TileRowCount)
         {
             _tiles.Add((_sequences.Count, query));
         }
 
-        _sequences.Add((RowCount, rowCount, firstPast, PastRowCount - firstPast));
+        _sequences.Add((firstRow, rowCount, firstPastRow, pastRowCount));
         RowCount += rowCount;
     }
 

@@ -138,7 +138,10 @@ struct Append
     const int* positions;    // [rows]
     const int* pages;        // [rows]: of 16-bit Blocks
     const int* probes;       // [rows]: where the query is kept in 16 bits too, or -1
-    float* query;            // [rows][heads][HEAD_SIZE]
+    float* query;            // [rows][heads][HEAD_SIZE], or null
+    u16* queryRows;          // the same in 16 bits for prefill attention, with keyRows and valueRows, [rows][kvHeads][HEAD_SIZE]; or all null
+    u16* keyRows;
+    u16* valueRows;
     u8* open;                // 16-bit Blocks of this layer: per KV head K as [channel][64], then V as [64][channel]
     u16* probeQueries;       // [probes of the step][heads][HEAD_SIZE], of this layer
     u32* failures;           // [rows]: first layer in which K or V does not fit 16 bits
@@ -148,6 +151,9 @@ struct Append
     int layer;
     float epsilon;
 };
+
+// A query in 16 bits; the greatest that there is, if it does not fit.
+DEVICE u16 query_half(float x) { return float_to_half(fminf(fmaxf(x, -65504.f), 65504.f)); }
 
 // A value in 16 bits; one that does not fit becomes 0 and is remembered.
 DEVICE u16 to_half(const Append& work, int row, float x)
@@ -232,19 +238,30 @@ extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_consta
             int i = half * HALF + PAIRS * lane + j;
             if (isQuery)
             {
-                work.query[((u64)row * work.heads + head) * HEAD_SIZE + i] = x[half][j];
+                const u64 at = ((u64)row * work.heads + head) * HEAD_SIZE + i;
+                if (work.query)
+                {
+                    work.query[at] = x[half][j];
+                }
+
+                if (work.queryRows)
+                {
+                    work.queryRows[at] = query_half(x[half][j]);
+                }
+
                 if (probe >= 0)
                 {
-                    work.probeQueries[((u64)probe * work.heads + head) * HEAD_SIZE + i] = float_to_half(x[half][j]);
+                    work.probeQueries[((u64)probe * work.heads + head) * HEAD_SIZE + i] = query_half(x[half][j]);
                 }
+
+                continue;
             }
-            else if (isValue)
+
+            const u16 bits = to_half(work, row, x[half][j]);
+            block[isValue ? 64 * HEAD_SIZE + column * HEAD_SIZE + i : i * 64 + column] = bits;
+            if (work.keyRows)
             {
-                block[64 * HEAD_SIZE + column * HEAD_SIZE + i] = to_half(work, row, x[half][j]);
-            }
-            else
-            {
-                block[i * 64 + column] = to_half(work, row, x[half][j]);
+                (isValue ? work.valueRows : work.keyRows)[((u64)row * work.kvHeads + kvHead) * HEAD_SIZE + i] = bits;
             }
         }
     }

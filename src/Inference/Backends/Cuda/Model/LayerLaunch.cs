@@ -12,13 +12,20 @@ internal sealed class LayerLaunch(
 {
     private readonly float _softmaxScale = 1 / MathF.Sqrt(config.HeadSize);
 
+    public int LayerCount => config.LayerCount;
+
     public void Embed(CudaStream stream, int rows) => kernels.Launch(
         stream,
         new ModelKernels.Embed { Table = weights.Embedding, Tokens = buffers.Control + StepTables.OffsetsOf(rows).Tokens, Hidden = buffers.Hidden, Width = config.HiddenSize },
         rows);
 
     /// <summary>A layer up to where K and V of the new tokens are in 16 bits.</summary>
-    public void Project(CudaStream stream, int layer, int rows)
+    /// <param name="stream">Queues it.</param>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="rows">Of the step.</param>
+    /// <param name="isDecoded">Decode attention follows.</param>
+    /// <param name="isPrefilled">Prefill attention follows.</param>
+    public void Project(CudaStream stream, int layer, int rows, bool isDecoded, bool isPrefilled)
     {
         CudaLayerWeights w = weights.Layers[layer];
         StepTables.Offsets at = StepTables.OffsetsOf(rows);
@@ -34,7 +41,10 @@ internal sealed class LayerLaunch(
             Rotation = weights.Rotation,
             Positions = buffers.Control + at.Positions,
             Pages = buffers.Control + at.Pages,
-            Query = buffers.Query,
+            Query = isDecoded ? buffers.Query : 0,
+            QueryRows = isPrefilled ? buffers.QueryRows : 0,
+            KeyRows = isPrefilled ? buffers.KeyRows : 0,
+            ValueRows = isPrefilled ? buffers.ValueRows : 0,
             Open = pages.Open.Layer(layer),
             Failures = buffers.Control + at.Failures,
             OpenStride = (ulong)pages.Open.StrideBytes,
@@ -46,8 +56,8 @@ internal sealed class LayerLaunch(
         kernels.Launch(stream, append, rows);
     }
 
-    /// <summary>Every row's attention.</summary>
-    public void Attend(CudaStream stream, int layer, int rows)
+    /// <summary>Decode attention of every row.</summary>
+    public void Attend(CudaStream stream, int layer, int rows, bool isSealedStable)
     {
         StepTables.Offsets at = StepTables.OffsetsOf(rows);
         var work = new AttentionWork
@@ -70,7 +80,7 @@ internal sealed class LayerLaunch(
             SoftmaxScale = _softmaxScale,
             Flags = AttentionWorkFlags.QueryIsSingle,
         };
-        attention.Launch(stream, work);
+        attention.Launch(stream, work, isSealedStable);
     }
 
     /// <summary>The rest of a layer.</summary>
@@ -117,8 +127,8 @@ internal sealed class LayerLaunch(
         Embed(stream, rows);
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
-            Project(stream, layer, rows);
-            Attend(stream, layer, rows);
+            Project(stream, layer, rows, isDecoded: true, isPrefilled: false);
+            Attend(stream, layer, rows, isSealedStable: true);
             Finish(stream, layer, rows);
         }
 

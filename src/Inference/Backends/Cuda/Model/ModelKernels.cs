@@ -82,6 +82,9 @@ internal sealed class ModelKernels : IDisposable
         public ulong Pages;
         public ulong Probes;
         public ulong Query;
+        public ulong QueryRows;
+        public ulong KeyRows;
+        public ulong ValueRows;
         public ulong Open;
         public ulong ProbeQueries;
         public ulong Failures;

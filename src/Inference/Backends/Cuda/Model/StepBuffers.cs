@@ -16,6 +16,8 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
 
     public int QueryWidth { get; } = config.HeadCount * config.HeadSize;
 
+    public int KvWidth { get; } = config.KvHeadCount * config.HeadSize;
+
     public int ProjectedWidth { get; } = (config.HeadCount + (2 * config.KvHeadCount)) * config.HeadSize;
 
     /// <summary>The residual stream: [rows][hidden] in 32 bits.</summary>
@@ -29,6 +31,13 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
 
     /// <summary>Rotated: [rows][query width] in 32 bits.</summary>
     public ulong Query { get; private set; }
+
+    /// <summary>The same in 16-bit floats, for prefill attention; so are the next two, [rows][KV heads][head size].</summary>
+    public ulong QueryRows { get; private set; }
+
+    public ulong KeyRows { get; private set; }
+
+    public ulong ValueRows { get; private set; }
 
     /// <summary>Output of attention: [rows][query width], bf16.</summary>
     public ulong Attended { get; private set; }
@@ -72,6 +81,9 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
         Normed = Take(_rows, config.HiddenSize * sizeof(ushort));
         Projected = Take(_rows, ProjectedWidth * sizeof(ushort));
         Query = Take(_rows, QueryWidth * sizeof(float));
+        QueryRows = Take(_rows, QueryWidth * sizeof(ushort));
+        KeyRows = Take(_rows, KvWidth * sizeof(ushort));
+        ValueRows = Take(_rows, KvWidth * sizeof(ushort));
         Attended = Take(_rows, QueryWidth * sizeof(ushort));
         GateUp = Take(_rows, 2 * paddedIntermediateSize * sizeof(ushort));
         Gated = Take(_rows, paddedIntermediateSize * sizeof(ushort));

@@ -49,6 +49,9 @@ internal sealed unsafe class BlockPages : IDisposable
 
     public bool IsRaw { get; }
 
+    /// <summary>How payloads lie in encoded pages.</summary>
+    public PooledPayload Payload => _payload;
+
     /// <summary>K and V of one layer in 16 bits.</summary>
     public int OpenLayerBytes { get; }
 
