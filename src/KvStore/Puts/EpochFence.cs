@@ -9,7 +9,7 @@ namespace KvCluster.KvStore.Puts;
 /// Brings what the Gateway knows of epochs into the tier. A shard that has just started has seen no writer, so it takes no Put before the Gateway has
 /// told it which incarnations are current: a late write of an old one would look like the first of a new one.
 /// </summary>
-internal sealed class EpochFence(IBlockTier tier, IOptions<KvStoreOptions> options) : IWorkerEpochObserver
+internal sealed class EpochFence(IBlockTier tier, IOptions<KvStoreOptions> options, TimeProvider time) : IWorkerEpochObserver
 {
     /// <summary>Writers may hear of a shard before it has its own answer; they are not sent away for that.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -24,7 +24,14 @@ internal sealed class EpochFence(IBlockTier tier, IOptions<KvStoreOptions> optio
     {
         if (!TakesPuts)
         {
-            await Task.WhenAny(_informed.Task, Task.Delay(Patience, cancellationToken));
+            try
+            {
+                await _informed.Task.WaitAsync(Patience, time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                // Sent away after all.
+            }
         }
 
         return TakesPuts;

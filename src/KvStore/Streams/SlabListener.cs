@@ -10,10 +10,11 @@ using Microsoft.Extensions.Options;
 namespace KvCluster.KvStore.Streams;
 
 /// <summary>Takes connections for slab streams (docs/slab-stream.md) and serves each until it ends, or the host does.</summary>
-internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCalls calls, ILogger<SlabListener> logger) : IHostedService, IDisposable
+internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCalls calls, TimeProvider time, ILogger<SlabListener> logger) : IHostedService, IDisposable
 {
     private const int Backlog = 512;
     private const int MaxConnectionCount = 4096;
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(10);
 
     private readonly ConcurrentDictionary<SlabConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -96,7 +97,7 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
             {
                 // Of one connection that is gone already, or no descriptors are left: the next may do better.
                 Log.ConnectionClosed(logger, error.Message);
-                await Task.Delay(TimeSpan.FromMilliseconds(10), CancellationToken.None);
+                await Task.Delay(PauseAfterFailure, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 continue;
             }
 

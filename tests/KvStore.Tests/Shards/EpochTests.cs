@@ -112,12 +112,36 @@ public sealed class EpochTests
     {
         var tier = new Tiers.MemoryTier(1 << 20, TimeProvider.System);
         var fence = new Puts.EpochFence(
-            tier, Microsoft.Extensions.Options.Options.Create(new Hosting.KvStoreOptions { GatewayAddress = "http://gateway:1" }));
+            tier, Microsoft.Extensions.Options.Options.Create(new Hosting.KvStoreOptions { GatewayAddress = "http://gateway:1" }), TimeProvider.System);
         Assert.False(fence.TakesPuts);
         fence.Observe([new V1.WorkerEpoch { WorkerId = "prefill-0", Epoch = 7 }]);
         Assert.True(fence.TakesPuts);
         Assert.Null(tier.BeginPut("prefill-0", 6));
         Assert.NotNull(tier.BeginPut("prefill-0", 7));
+    }
+
+    [Fact]
+    public async Task WaitAsync_NoWordFromTheGateway_EndsWithPatienceOrTheCall()
+    {
+        var time = new TestTimeProvider();
+        var fence = new Puts.EpochFence(
+            new Tiers.MemoryTier(1 << 20, time),
+            Microsoft.Extensions.Options.Options.Create(new Hosting.KvStoreOptions { GatewayAddress = "http://gateway:1" }),
+            time);
+        using var given = new CancellationTokenSource();
+        Task<bool> patient = fence.WaitAsync(CancellationToken.None).AsTask();
+        Task<bool> cancelled = fence.WaitAsync(given.Token).AsTask();
+
+        await given.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled.Soon());
+        time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.False(patient.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(0.2));
+        Assert.False(await patient.Soon());
+
+        Task<bool> informed = fence.WaitAsync(CancellationToken.None).AsTask();
+        fence.Observe([]);
+        Assert.True(await informed.Soon());
     }
 
     private static async Task PutAsync(string address, ulong epoch, bool isCopying)

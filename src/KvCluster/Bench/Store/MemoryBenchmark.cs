@@ -26,7 +26,7 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
         await ServiceHost.StartAsync(host, cancellationToken);
         using var store = new StoreClient(host.Urls.First(), usesStreams: true);
         using var grpc = new StoreClient(host.Urls.First(), usesStreams: false);
-        using RedisPeer? redis = await RedisPeer.StartAsync(cancellationToken);
+        using RedisPeer? redis = await RedisPeer.StartAsync(TimeProvider.System, cancellationToken);
         using SocketPeer socket = await SocketPeer.ConnectAsync(cancellationToken);
         var rounds = new List<double[]>();
         for (int round = 0; round < WarmRoundCount + options.RoundCount; round++)

@@ -21,7 +21,7 @@ internal sealed class RedisPeer : IDisposable
     private IDatabase Database => _connection.GetDatabase();
 
     /// <summary>Null when there is no <c>redis-server</c> on this machine.</summary>
-    public static async Task<RedisPeer?> StartAsync(CancellationToken cancellationToken)
+    public static async Task<RedisPeer?> StartAsync(TimeProvider time, CancellationToken cancellationToken)
     {
         int port = FreePort();
         Process process;
@@ -37,7 +37,7 @@ internal sealed class RedisPeer : IDisposable
         _ = process.StandardOutput.ReadToEndAsync(cancellationToken);
         try
         {
-            return new RedisPeer(process, await ConnectAsync(port, cancellationToken));
+            return new RedisPeer(process, await ConnectAsync(port, time, cancellationToken));
         }
         catch
         {
@@ -71,7 +71,7 @@ internal sealed class RedisPeer : IDisposable
         _process.Dispose();
     }
 
-    private static async Task<ConnectionMultiplexer> ConnectAsync(int port, CancellationToken cancellationToken)
+    private static async Task<ConnectionMultiplexer> ConnectAsync(int port, TimeProvider time, CancellationToken cancellationToken)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -83,7 +83,7 @@ internal sealed class RedisPeer : IDisposable
             }
             catch (SocketException) when (attempt < StartAttempts)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
             }
         }
     }
