@@ -3,14 +3,17 @@ using KvCluster.Compression.Blocks;
 
 namespace KvCluster.KvStore.Cold;
 
-/// <summary>Blocks that wait to be written, and what is to be dropped. Not thread-safe: the tier's lock guards it.</summary>
+/// <summary>Blocks that wait to be written, what is to be dropped, and who waits for that. Not thread-safe: the tier's lock guards it.</summary>
 /// <typeparam name="TDrop">Names something stored that is to be dropped.</typeparam>
+/// <param name="gate">The tier's lock.</param>
 /// <param name="limitBytes">Most bytes of slabs; a larger block may wait alone.</param>
-internal sealed class WriteQueue<TDrop>(long limitBytes)
+/// <param name="counters">Counts what is skipped.</param>
+internal sealed class WriteQueue<TDrop>(Lock gate, long limitBytes, ColdCounters counters)
 {
     private readonly Dictionary<BlockId, ColdBlock> _blocks = [];
-    private readonly Queue<BlockId> _order = new();
+    private readonly Queue<ColdBlock> _order = new();
     private readonly Queue<TDrop> _drops = new();
+    private readonly List<TaskCompletionSource> _flushWaiters = [];
     private TaskCompletionSource _progress = NewSignal();
     private TaskCompletionSource _work = NewSignal();
 
@@ -19,29 +22,26 @@ internal sealed class WriteQueue<TDrop>(long limitBytes)
 
     public long SizeBytes { get; private set; }
 
-    public bool HasRoom => SizeBytes < limitBytes;
-
     public bool IsClosed { get; private set; }
 
     public bool IsEmpty => _blocks.Count == 0 && _drops.Count == 0;
-
-    /// <summary>Ends when a block has left the queue.</summary>
-    public Task Progress => _progress.Task;
 
     /// <summary>Ends when there is something to do.</summary>
     public Task Work => _work.Task;
 
     public bool TryFind(BlockId id, [NotNullWhen(true)] out ColdBlock? block) => _blocks.TryGetValue(id, out block);
 
+    /// <summary>False, and counted, when it does not fit.</summary>
     public bool TryAdd(ColdBlock block)
     {
         if (SizeBytes > 0 && SizeBytes + block.SizeBytes > limitBytes)
         {
+            counters.QueueFullSkip();
             return false;
         }
 
         _blocks.Add(block.Id, block);
-        _order.Enqueue(block.Id);
+        _order.Enqueue(block);
         SizeBytes += block.SizeBytes;
         Wake();
         return true;
@@ -58,15 +58,15 @@ internal sealed class WriteQueue<TDrop>(long limitBytes)
     /// <summary>The block that has waited longest; it stays found by its id until <see cref="Remove"/>.</summary>
     public bool TryTakeNext([NotNullWhen(true)] out ColdBlock? block)
     {
-        while (_order.TryDequeue(out BlockId id))
+        while (_order.TryDequeue(out block))
         {
-            if (_blocks.TryGetValue(id, out block))
+            // Cancelled blocks are still in the order, also before another one of their id.
+            if (_blocks.TryGetValue(block.Id, out ColdBlock? queued) && queued == block)
             {
                 return true;
             }
         }
 
-        block = null;
         return false;
     }
 
@@ -95,6 +95,43 @@ internal sealed class WriteQueue<TDrop>(long limitBytes)
         Remove(block);
         block.Dispose();
         return true;
+    }
+
+    /// <summary>Returns when a block fits again, or never will. Takes the lock itself.</summary>
+    public async Task WaitForRoomAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task progress;
+            lock (gate)
+            {
+                if (SizeBytes < limitBytes || IsClosed)
+                {
+                    return;
+                }
+
+                progress = _progress.Task;
+            }
+
+            await progress.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Wakes the writer, which ends the wait when everything that is queued now is done.</summary>
+    public Task AddFlushWaiter()
+    {
+        TaskCompletionSource waiter = NewSignal();
+        _flushWaiters.Add(waiter);
+        Wake();
+        return waiter.Task;
+    }
+
+    /// <summary>Those that wait for the queue to be empty, which the caller tells.</summary>
+    public TaskCompletionSource[] TakeFlushWaiters()
+    {
+        TaskCompletionSource[] waiters = [.. _flushWaiters];
+        _flushWaiters.Clear();
+        return waiters;
     }
 
     public void Close()

@@ -5,7 +5,6 @@ namespace KvCluster.KvStore.Disk;
 
 internal sealed partial class DiskTier
 {
-    private readonly List<TaskCompletionSource> _flushWaiters = [];
     private long? _pauseStart;
     private long? _unflushedSince;
     private IOException? _writerError;
@@ -14,19 +13,12 @@ internal sealed partial class DiskTier
 
     public Task FlushAsync(CancellationToken cancellationToken)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            if (_queue.IsClosed)
-            {
-                return _writerError is null ? Task.CompletedTask : Task.FromException(_writerError);
-            }
-
-            _flushWaiters.Add(done);
-            _queue.Wake();
+            return !_queue.IsClosed ? _queue.AddFlushWaiter().WaitAsync(cancellationToken)
+                : _writerError is null ? Task.CompletedTask
+                : Task.FromException(_writerError);
         }
-
-        return done.Task.WaitAsync(cancellationToken);
     }
 
     /// <summary>What no device does, a fault of ours, ends writing and nothing else: blocks on disk are still read, and nobody waits for ever.</summary>
@@ -43,8 +35,7 @@ internal sealed partial class DiskTier
             lock (_lock)
             {
                 _writerError = new IOException($"{_folder.Path} is not written to any more: {error.Message}", error);
-                flushWaiters = [.. _flushWaiters];
-                _flushWaiters.Clear();
+                flushWaiters = _queue.TakeFlushWaiters();
                 _queue.Close();
             }
 
@@ -79,8 +70,7 @@ internal sealed partial class DiskTier
                 _queue.Rest();
                 work = _queue.Work;
                 isClosed = _queue.IsClosed;
-                flushWaiters = [.. _flushWaiters];
-                _flushWaiters.Clear();
+                flushWaiters = _queue.TakeFlushWaiters();
             }
 
             if (isClosed)

@@ -40,7 +40,7 @@ internal sealed partial class DiskTier : IColdTier
         _time = time;
         _codec = codec;
         _logger = logger;
-        _queue = new WriteQueue<DiskRecord>(options.QueueBytes);
+        _queue = new WriteQueue<DiskRecord>(_lock, options.QueueBytes, counters);
         _log = new SegmentLog(folder, index, _lock, options, counters, codec, logger);
         _log.ShrinkToBudget();
         _writer = Task.Run(RunWriterAsync);
@@ -126,10 +126,6 @@ internal sealed partial class DiskTier : IColdTier
             else
             {
                 isTaken = _queue.TryAdd(block);
-                if (!isTaken)
-                {
-                    Counters.QueueFullSkip();
-                }
             }
         }
 
@@ -141,24 +137,7 @@ internal sealed partial class DiskTier : IColdTier
         return isTaken;
     }
 
-    public async Task WaitForRoomAsync(CancellationToken cancellationToken)
-    {
-        Task progress;
-        while (true)
-        {
-            lock (_lock)
-            {
-                if (_queue.HasRoom || _queue.IsClosed)
-                {
-                    return;
-                }
-
-                progress = _queue.Progress;
-            }
-
-            await progress.WaitAsync(cancellationToken);
-        }
-    }
+    public Task WaitForRoomAsync(CancellationToken cancellationToken) => _queue.WaitForRoomAsync(cancellationToken);
 
     public bool Drop(BlockId id)
     {

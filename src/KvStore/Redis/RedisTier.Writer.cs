@@ -15,23 +15,12 @@ internal sealed partial class RedisTier
     /// <summary>Redis takes no longer value.</summary>
     private const long MaxValueBytes = 512 << 20;
 
-    private readonly List<TaskCompletionSource> _flushWaiters = [];
-
     public Task FlushAsync(CancellationToken cancellationToken)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            if (_queue.IsClosed)
-            {
-                return Task.CompletedTask;
-            }
-
-            _flushWaiters.Add(done);
-            _queue.Wake();
+            return _queue.IsClosed ? Task.CompletedTask : _queue.AddFlushWaiter().WaitAsync(cancellationToken);
         }
-
-        return done.Task.WaitAsync(cancellationToken);
     }
 
     private async Task RunWriterAsync()
@@ -63,8 +52,7 @@ internal sealed partial class RedisTier
 
                 _queue.Rest();
                 work = _queue.Work;
-                flushWaiters = [.. _flushWaiters];
-                _flushWaiters.Clear();
+                flushWaiters = _queue.TakeFlushWaiters();
                 if (_queue.IsClosed)
                 {
                     work = Task.CompletedTask;

@@ -42,7 +42,7 @@ internal sealed partial class RedisTier : IColdTier
         _time = time;
         _logger = logger;
         _known = new KnownBlocks(time, options.KnownTime, options.MaxKnownCount);
-        _queue = new WriteQueue<BlockId>(options.QueueBytes);
+        _queue = new WriteQueue<BlockId>(_lock, options.QueueBytes, Counters);
         _link = new RedisLink(options, RedisCounters, time, logger, onLost: ForgetKnown, onRestored: WakeWriter);
         _writer = Task.Run(RunWriterAsync);
     }
@@ -113,10 +113,6 @@ internal sealed partial class RedisTier : IColdTier
             else
             {
                 isTaken = _queue.TryAdd(block);
-                if (!isTaken)
-                {
-                    Counters.QueueFullSkip();
-                }
             }
         }
 
@@ -128,24 +124,7 @@ internal sealed partial class RedisTier : IColdTier
         return isTaken;
     }
 
-    public async Task WaitForRoomAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            Task progress;
-            lock (_lock)
-            {
-                if (_queue.HasRoom || _queue.IsClosed)
-                {
-                    return;
-                }
-
-                progress = _queue.Progress;
-            }
-
-            await progress.WaitAsync(cancellationToken);
-        }
-    }
+    public Task WaitForRoomAsync(CancellationToken cancellationToken) => _queue.WaitForRoomAsync(cancellationToken);
 
     public bool Drop(BlockId id)
     {
