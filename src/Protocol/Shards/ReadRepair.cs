@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using Grpc.Core;
 using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.Protocol.Shards;
@@ -90,9 +89,10 @@ public sealed class ReadRepair : IAsyncDisposable
             await writer.CompleteAsync();
             _counters.Repaired(blocks.Length);
         }
-        catch (RpcException)
+        catch (Exception)
         {
-            // The home may be full, or gone again. The next read that finds the blocks elsewhere offers them again.
+            // The home may be full, gone again, or no address at all. The next read that finds the blocks elsewhere offers them again, and whatever is wrong
+            // with these, the pump goes on with others.
             _counters.Unrepaired(blocks.Length);
         }
     }

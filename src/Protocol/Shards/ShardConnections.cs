@@ -28,7 +28,7 @@ public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>?
 
     public void Dispose()
     {
-        foreach (Lazy<ShardConnection> connection in _connections.Values)
+        foreach (Lazy<ShardConnection> connection in _connections.Values.Where(connection => connection.IsValueCreated))
         {
             connection.Value.Dispose();
         }

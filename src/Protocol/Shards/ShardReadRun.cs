@@ -69,11 +69,10 @@ internal sealed class ShardReadRun : IDisposable
                 return SlabError.None;
             }
 
-            SlabLease? copy = needy.Length > 0 ? slab.Share() : null;
+            using SlabLease? copy = needy.Length > 0 ? slab.Share() : null;
             SlabError reason = Read.OnArrival(own);
             if (reason != SlabError.None)
             {
-                copy?.Dispose();
                 isDropped = block.Refuse(address, reason);
                 return reason;
             }
@@ -84,7 +83,7 @@ internal sealed class ShardReadRun : IDisposable
                 isDropped = block.Lacks(address);
             }
 
-            block.Accept(arrival.Layer, copy);
+            block.Accept(arrival.Layer, copy?.Share());
             if (block.IsComplete)
             {
                 Complete(block, address, needy);
@@ -218,7 +217,8 @@ internal sealed class ShardReadRun : IDisposable
                 await hedgeEnd.CancelAsync();
             }
 
-            await hedges;
+            // Also when one of them throws what the receiver threw, none may go on behind it.
+            await Task.WhenAll(hedges, primary);
         }
 
         await primary;

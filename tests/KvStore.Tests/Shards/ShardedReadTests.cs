@@ -50,6 +50,37 @@ public sealed class ShardedReadTests
     }
 
     [Fact]
+    public async Task Read_ReceiverThrowsAtABlockToBringHome_NoSlabIsLeft()
+    {
+        await using var cluster = await TestShards.StartAsync(2);
+        await using ShardClient client = cluster.Client(replicaCount: 2);
+        await client.PutAsync(Ids);
+        Assert.All(Ids, id => Assert.True(cluster.At(client.View.HomesOf(id)[0]).Store.Drop(id)));
+
+        await Assert.ThrowsAsync<InvalidTimeZoneException>(() => client.ReadAsync(Ids, onSlab: () => throw new InvalidTimeZoneException()));
+
+        Assert.Equal(Ids, await client.ReadAsync(Ids));
+    }
+
+    [Fact]
+    public async Task Offer_HomeThatIsNoAddress_TheNextBlocksAreRepaired()
+    {
+        await using var cluster = await TestShards.StartAsync(1);
+        using var connections = new ShardConnections("worker-0");
+        using var counters = new ShardCounters();
+        await using var repair = new ReadRepair(connections, () => TestSlabs.Epoch, 64 << 20, counters);
+        repair.Offer(Whole(TestSlabs.Id(1), "no address"));
+        await Eventually.TrueAsync(() => counters.UnrepairedBlocks == 1);
+
+        repair.Offer(Whole(TestSlabs.Id(2), cluster.Addresses[0]));
+        await Eventually.TrueAsync(() => counters.RepairedBlocks == 1 && repair.QueuedBytes == 0);
+        Assert.True(cluster.Shards[0].Holds(TestSlabs.Id(2)));
+
+        static RepairBlock Whole(BlockId id, string home) =>
+            new(id, [.. Enumerable.Range(0, TestSlabs.LayerCount).Select(layer => TestSlabs.Make(SlabPool.Shared, id, layer))], [home]);
+    }
+
+    [Fact]
     public async Task Read_StoredCopyGoesBad_TheReplicaAnswersAndHealsIt()
     {
         await using var cluster = await TestShards.StartAsync(2);
