@@ -15,3 +15,11 @@ internal static class SimdPaths
     /// <summary>All paths, slowest first; each runs on every processor, those that are not its own emulated, so tests compare all.</summary>
     public static IReadOnlyList<SimdPath> All { get; } = Enum.GetValues<SimdPath>();
 }
+
+/// <summary>Which instructions a kernel runs on. All give the same bits.</summary>
+internal enum SimdPath
+{
+    Scalar,
+    Vector256,
+    Vector512,
+}

@@ -1,8 +1,9 @@
 using System.Globalization;
+using System.IO.Compression;
 
 namespace KvCluster.Inference.Tokenizers;
 
-/// <summary>Canonical decompositions and combining classes of the Unicode Character Database, from CanonicalData.txt.</summary>
+/// <summary>Canonical decompositions and combining classes of the Unicode Character Database, from CanonicalData.txt.gz.</summary>
 internal sealed class CanonicalData
 {
     private static readonly Lazy<CanonicalData> Loaded = new(() => new CanonicalData());
@@ -16,9 +17,9 @@ internal sealed class CanonicalData
 
     private CanonicalData()
     {
-        using var stream = typeof(CanonicalData).Assembly.GetManifestResourceStream("CanonicalData.txt")
-            ?? throw new InvalidOperationException("CanonicalData.txt is not embedded.");
-        using var reader = new StreamReader(stream);
+        using var stream = typeof(CanonicalData).Assembly.GetManifestResourceStream("CanonicalData.txt.gz")
+            ?? throw new InvalidOperationException("CanonicalData.txt.gz is not embedded.");
+        using var reader = new StreamReader(new GZipStream(stream, CompressionMode.Decompress));
         while (reader.ReadLine() is { } line)
         {
             Add(line.Split(' '));

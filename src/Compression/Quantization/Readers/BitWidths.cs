@@ -1,5 +1,11 @@
 namespace KvCluster.Compression.Quantization.Readers;
 
+/// <summary>Bits of a code, as a type.</summary>
+internal interface IBitWidth
+{
+    public static abstract int BitCount { get; }
+}
+
 /// <summary>Widths as type arguments, so that each gets its own kernels.</summary>
 internal static class BitWidths
 {
