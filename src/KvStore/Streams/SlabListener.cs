@@ -88,6 +88,8 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
             try
             {
                 socket = await listener.AcceptAsync(_stopping.Token);
+                socket.NoDelay = true;
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
             {
@@ -108,8 +110,6 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
                 continue;
             }
 
-            socket.NoDelay = true;
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             var connection = new SlabConnection(new SlabSocket(socket), calls, logger);
             var done = new TaskCompletionSource();
             _connections[connection] = done.Task;
