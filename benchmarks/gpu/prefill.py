@@ -16,6 +16,7 @@ from driver import Kernel, TensorMap, median_us, tensor_map
 from payloads import Format
 
 OPEN = 0x80000000
+LOCAL = 0x40000000
 TILE = 128
 
 
@@ -51,7 +52,7 @@ class Variant:
 
 
 class Case:
-    """Sequences of (new tokens, earlier Blocks, earlier open tokens); queries, keys and values of new tokens stand in one matrix, as a GEMM leaves them."""
+    """Sequences of (new tokens, earlier Blocks, earlier open tokens, whether local: new tokens see new Blocks before their own encoded); queries, keys and values of new tokens stand in one matrix, as a GEMM leaves them."""
 
     def __init__(self, head_size, sequences, kv_heads, group, bits=4, salient=0, high=0, float_out=True):
         self.head_size, self.kv_heads, self.group, self.lengths = head_size, kv_heads, group, sequences
@@ -62,20 +63,20 @@ class Case:
         width = (heads + 2 * kv_heads) * head_size
         self.qkv = torch.randn(rows, width, device="cuda", dtype=torch.float16)
         self.qkv[:, :heads * head_size] *= 2
-        blocks = sum(s[1] for s in sequences)
+        blocks = sum(s[1] + _new_blocks(s) for s in sequences)
         self.pool = self.format.random(max(blocks, 1))
         self.open = self.open_format.random(len(sequences))
         pages, table, items, row, past, tiles = torch.randperm(max(blocks, 1)).tolist(), [], [], 0, 0, []
         self.pages = []
-        for i, (n, sealed, open_tokens) in enumerate(sequences):
-            first_past, mine = past, [pages.pop() for _ in range(sealed)]
+        for i, (n, sealed, open_tokens, local) in enumerate(sequences):
+            first_past, mine = past, [pages.pop() for _ in range(sealed + _new_blocks(sequences[i]))]
             for page in mine:
                 items.append([page, past, 64, 0])
                 past += 64
             if open_tokens:
                 items.append([OPEN | i, past, open_tokens, 0])
                 past += open_tokens
-            table.append([row, n, first_past, past - first_past])
+            table.append([row, n | LOCAL if local else n, first_past, 64 * sealed if local else past - first_past])
             tiles += [(-(past - first_past + q), i, q) for q in range(0, n, TILE)]
             row += n
             self.pages.append(mine)
@@ -111,10 +112,10 @@ class Case:
     def oracle(self):
         """Outputs, log-sum-exps, and earlier tokens' K and V, in 64 bits."""
         d, outputs, sums, pasts, row = self.head_size, [], [], [], 0
-        for i, (n, sealed, open_tokens) in enumerate(self.lengths):
+        for i, (n, sealed, open_tokens, local) in enumerate(self.lengths):
             q, k, v = self.qkv[row:row + n].double().view(n, -1, d).split([self.heads, self.kv_heads, self.kv_heads], 1)
             parts = []
-            if sealed:
+            if self.pages[i]:
                 parts.append([x.transpose(1, 2).flatten(0, 1) for x in self.format.decode(self.pool[self.pages[i]])])
             if open_tokens:
                 parts.append([x[0, :, :open_tokens].transpose(0, 1) for x in self.open_format.decode(self.open[i:i + 1])])
@@ -125,11 +126,21 @@ class Case:
             k, v = (x.repeat_interleave(self.group, 1) for x in (k, v))
             s = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(d)
             total = k.shape[0]
-            s.masked_fill_(torch.arange(total, device="cuda")[None] > torch.arange(n, device="cuda")[:, None] + total - n, -math.inf)
+            key, query = torch.arange(total, device="cuda")[None], torch.arange(n, device="cuda")[:, None]
+            unseen = key > query + total - n
+            if local:
+                block = query // 64 * 64
+                unseen |= (key >= 64 * sealed + block) & (key < total - n + block)
+            s.masked_fill_(unseen, -math.inf)
             outputs.append(torch.einsum("hqk,khd->qhd", s.softmax(-1), v))
             sums.append(s.logsumexp(-1))
             row += n
         return torch.cat(outputs), torch.cat(sums, 1), torch.cat(pasts, 1) if pasts else None
+
+
+def _new_blocks(sequence):
+    """New Blocks of a local Sequence that others of its Blocks see."""
+    return (sequence[0] - 1) // 64 if sequence[3] else 0
 
 
 def error(output, expected):
@@ -145,7 +156,8 @@ def check(variant, expand, rounds):
         bits, salient, high = random.choice(FORMATS)
         few = random.random() < .9
         sequences = [(random.choice([1, 63, 64, 65, 127, 128, 129, random.randrange(1, 600 if few else 1500)]), random.choice([0, 0, 1, 2, 3, random.randrange(0, 12)]),
-                      random.choice([0, 0, 1, random.randrange(64)])) for _ in range(random.randrange(1, 5))]
+                      random.choice([0, 0, 1, random.randrange(64)]), False) for _ in range(random.randrange(1, 5))]
+        sequences = [(n, sealed, 0, True) if random.random() < .5 else (n, sealed, open_tokens, False) for n, sealed, open_tokens, _ in sequences]
         case = Case(variant.head_size, sequences, random.choice([1, 2, 3, 8]), random.choice([1, 3, 4, 7, 8]), bits, salient, high)
         output, sums, past = case.oracle()
         case.expand(expand[bits, salient, high, variant.head_size])
@@ -207,19 +219,20 @@ def main():
         except RuntimeError as e:
             print(f"FAILED {v.label}: {str(e)[-3000:]}")
     sizes = [(4096, 0), (16384, 0), (512, 3584), (2048, 14336)]
+    local = [(4096, 0), (512, 3584)]
     if not options.no_times:
         for d in (128, 64):
             for n, past in sizes:
                 print(f"SDPA bf16 d{d} {n} after {past}: " + ", ".join(f"{k} {v:.1f} us, {_rate(n, past, 32, d, v):.0f} TFLOP/s" for k, v in sdpa(n, 32, 8, d, past).items()), flush=True)
-    print("variant | registers | error of output, of log-sum-exp (greatest), of expanded rows | us and TFLOP/s of " + ", ".join(f"{n} after {p}" for n, p in sizes) + "; + us of expanding int4")
+    print("variant | registers | error of output, of log-sum-exp (greatest), of expanded rows | us and TFLOP/s of " + ", ".join(f"{n} after {p}" for n, p in sizes) + "; + us of expanding int4; local: " + ", ".join(f"{n} after {p}" for n, p in local))
     for v in usable:
         row = f"{v.label:34} {v.kernel.report:36} " + " ".join(f"{x:8.1e}" for x in check(v, expand, options.rounds))
-        for n, past in [] if options.no_times else sizes:
-            case = Case(v.head_size, [(n, past // 64, 0)], 8, 4, float_out=False)
+        for n, past, is_local in [] if options.no_times else [(*s, False) for s in sizes] + [(*s, True) for s in local]:
+            case = Case(v.head_size, [(n, past // 64, 0, is_local)], 8, 4, float_out=False)
             case.expand(expand[4, 0, 0, v.head_size])
             us = median_us(lambda i: case.launch(v), 6)
             row += f" | {us:7.1f} {_rate(n, past, 32, v.head_size, us):4.0f}"
-            if past:
+            if case.item_count:
                 row += f" +{median_us(lambda i: case.expand(expand[4, 0, 0, v.head_size]), 6):.1f}"
             del case
         print(row, flush=True)

@@ -3,9 +3,9 @@
 //
 // Grid (heads, tiles), four warps of 32 queries each; K and V come 64 rows at a time, the next step's while this one is computed.
 // Compile with HEAD_SIZE (64, 128).
+#define KEYS 64
 #include "prefill.cuh"
 
-#define KEYS 64
 #define WARPS 4
 #define CHUNKS (HEAD_SIZE / 8)
 #define ROW_BYTES (HEAD_SIZE * 2)
@@ -37,22 +37,21 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) prefill_attention(co
     extern __shared__ __align__(128) u8 shared[];
     wait_for_earlier();
     launch_dependents();
-    const int2 tile = __ldg(work.tiles + blockIdx.y);
-    const int4 sequence = __ldg(work.sequences + tile.x);
+    const Span span(work);
+    const int2 tile = span.tile;
+    const int4 sequence = span.sequence;
     const int head = blockIdx.x, kvHead = head / work.group, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, q = lane % 4;
-    const int until = tile.y + TILE_ROWS < sequence.y ? tile.y + TILE_ROWS : sequence.y;
-    const int pastSteps = (sequence.w + KEYS - 1) / KEYS, steps = pastSteps + (until + KEYS - 1) / KEYS;
     const u32 queries = shared_address(shared), rings = queries + QUERY_BYTES;
     const float scale = work.softmaxScale * 1.44269504f;
     const u64 pastStride = (u64)work.kvHeads * HEAD_SIZE;
-    stage<TILE_ROWS>(queries, work.query + (u64)(sequence.x + tile.y) * work.queryStride + head * HEAD_SIZE, work.queryStride, until - tile.y);
+    stage<TILE_ROWS>(queries, work.query + (u64)(sequence.x + tile.y) * work.queryStride + head * HEAD_SIZE, work.queryStride, span.until - tile.y);
 
     auto fetch = [&](int step)
     {
-        const bool isPast = step < pastSteps;
-        const int first = (isPast ? step : step - pastSteps) * KEYS;
+        const bool isPast = span.isPast(step);
+        const int first = span.first(step);
         const u64 row = (isPast ? sequence.z : sequence.x) + first;
-        const int present = (isPast ? sequence.w : until) - first;
+        const int present = (isPast ? span.pastRows : span.until) - first;
         const u64 keyStride = isPast ? pastStride : work.keyStride, valueStride = isPast ? pastStride : work.valueStride;
         const u32 to = rings + (step & 1) * (2 * STAGE_BYTES);
         stage<KEYS>(to, (isPast ? work.pastKey : work.key) + row * keyStride + kvHead * HEAD_SIZE, keyStride, present);
@@ -74,11 +73,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) prefill_attention(co
     }
 
     fetch(0);
-    for (int step = 0; step < steps; step++)
+    for (int step = 0; step < span.steps; step++)
     {
         wait_copies<0>();
         __syncthreads();
-        if (step + 1 < steps)
+        if (step + 1 < span.steps)
         {
             fetch(step + 1);
         }
@@ -116,13 +115,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) prefill_attention(co
         for (int m = 0; m < 2; m++)
         {
             const int row = tile.y + 32 * warp + 16 * m + g;
-            const int columns = step < pastSteps ? sequence.w - step * KEYS : KEYS;
-            const int diagonal = step < pastSteps ? KEYS : row - (step - pastSteps) * KEYS;
-            if (columns < KEYS || __any_sync(FULL_WARP, diagonal < KEYS))
-            {
-                mask(x[m], q, columns, true, diagonal);
-            }
-
+            span.window(step, row).mask(x[m], q);
             float factor[2];
             state[m].weigh(x[m], scale, factor);
 #pragma unroll

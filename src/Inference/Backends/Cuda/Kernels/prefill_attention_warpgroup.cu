@@ -3,9 +3,6 @@
 // Grid (heads, tiles). Three warpgroups: one thread of the first has the copy engine bring K and V, KEYS rows at a time, into rings of STAGES;
 // the other two own 64 queries each. Scores of one step are computed while the weights of the step before multiply V.
 // Compile with HEAD_SIZE (64, 128) for sm_90a.
-#include "prefill.cuh"
-#include "warpgroup.cuh"
-
 #ifndef KEYS
 #define KEYS 128
 #define STAGES 2
@@ -13,6 +10,9 @@
 #ifndef TURNS
 #define TURNS 1  // the two warpgroups' products take turns, so that one's softmax runs beside the other's products
 #endif
+
+#include "prefill.cuh"
+#include "warpgroup.cuh"
 
 #define PARTS (HEAD_SIZE / 64)
 #define QUERY_BYTES (TILE_ROWS * HEAD_SIZE * 2)
@@ -38,23 +38,6 @@ struct Places
     DEVICE u32 hasValues(int stage) const { return barrier(1 + STAGES + stage); }
     DEVICE u32 freeKeys(int stage) const { return barrier(1 + 2 * STAGES + stage); }
     DEVICE u32 freeValues(int stage) const { return barrier(1 + 3 * STAGES + stage); }
-};
-
-// What a tile attends to, in steps of KEYS: past rows, then its own Sequence up to its last query.
-struct Span
-{
-    int2 tile;
-    int4 sequence;
-    int pastSteps, steps;
-
-    DEVICE Span(const PrefillWork& work)
-    {
-        tile = __ldg(work.tiles + blockIdx.y);
-        sequence = __ldg(work.sequences + tile.x);
-        int until = tile.y + TILE_ROWS < sequence.y ? tile.y + TILE_ROWS : sequence.y;
-        pastSteps = (sequence.w + KEYS - 1) / KEYS;
-        steps = pastSteps + (until + KEYS - 1) / KEYS;
-    }
 };
 
 struct Ring
@@ -97,8 +80,8 @@ DEVICE void produce(const WarpgroupWork& all, const Places& at, const Span& span
     Ring ring;
     for (int step = 0; step < span.steps; step++, ring.next())
     {
-        const bool isPast = step < span.pastSteps;
-        const int row = isPast ? span.sequence.z + step * KEYS : span.sequence.x + (step - span.pastSteps) * KEYS, stage = ring.stage;
+        const bool isPast = span.isPast(step);
+        const int row = (isPast ? span.sequence.z : span.sequence.x) + span.first(step), stage = ring.stage;
         bring(at.keys(stage), isPast ? all.pastKey : all.key, column, row, at.freeKeys(stage), ring.phase ^ 1, at.hasKeys(stage));
         bring(at.values(stage), isPast ? all.pastValue : all.value, column, row, at.freeValues(stage), ring.phase ^ 1, at.hasValues(stage));
     }
@@ -133,17 +116,6 @@ DEVICE void pack(const float (&x)[KEYS / 2], u32 (&weights)[KEYS / 16][4])
         {
             weights[s][i] = pack_halves(x[8 * s + 2 * i], x[8 * s + 2 * i + 1]);
         }
-    }
-}
-
-// Rows of a lane: `row` and row + 8, counted in the Sequence.
-DEVICE void mask_step(float (&x)[KEYS / 2], const Span& span, int step, int row, int q)
-{
-    const int columns = step < span.pastSteps ? span.sequence.w - step * KEYS : KEYS;
-    const int diagonal = step < span.pastSteps ? KEYS : row - (step - span.pastSteps) * KEYS;
-    if (columns < KEYS || __any_sync(FULL_WARP, diagonal < KEYS))
-    {
-        mask(x, q, columns, true, diagonal);
     }
 }
 
@@ -182,7 +154,7 @@ DEVICE void consume(const PrefillWork& work, const Places& at, const Span& span,
     }
 
     keys.next();
-    mask_step(x, span, 0, row, q);
+    span.window(0, row).mask(x, q);
     state.weigh(x, scale, factor);
     pack(x, weights);
     for (int step = 1; step < span.steps; step++)
@@ -212,7 +184,7 @@ DEVICE void consume(const PrefillWork& work, const Places& at, const Span& span,
         }
 
         keys.next();
-        mask_step(x, span, step, row, q);
+        span.window(step, row).mask(x, q);
         state.weigh(x, scale, factor);
         wait_products<0>();
         keep(o);
