@@ -83,7 +83,8 @@ struct RowState
             high = fmaxf(max_over_columns(high), most[i]);
             factor[i] = exp2_fast((most[i] - high) * scale);
             most[i] = high;
-            const float shift = high * scale;
+            // Where nothing is seen yet, NOTHING less itself would round to anything.
+            const float shift = high > NOTHING ? high * scale : 0;
             float total = 0;
 #pragma unroll
             for (int n = 0; n < COUNT; n += 4)
