@@ -28,8 +28,12 @@ public sealed class PrefillAttentionTests
         {
             KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, random.Next(1, 4), random.Next(2) == 0 ? 64 : 128));
             int group = random.Next(1, 5);
-            (int New, int Blocks, int Open)[] sequences =
-                [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => (random.Next(1, 200), random.Next(0, 4), random.Next(2) * random.Next(64)))];
+            (int New, int Blocks, int Open, bool IsLocal)[] sequences =
+            [
+                .. Enumerable.Range(0, random.Next(1, 4)).Select(_ => random.Next(2) == 0
+                    ? (random.Next(1, 200), random.Next(0, 4), random.Next(2) * random.Next(64), false)
+                    : (random.Next(1, 300), random.Next(0, 4), 0, true)),
+            ];
             Attend(device, codec, group, sequences, random, new DeviceRoom(stream, arena), stream);
         }
     }
@@ -50,12 +54,15 @@ public sealed class PrefillAttentionTests
         Assert.Equal([0, 300, 0, 128, 300, 1, 128, 73], MemoryMarshal.Cast<byte, int>(tables.Sequences).ToArray());
         Assert.Equal([4, 0, 64, 0, 2, 64, 64, 0, 7, 128, 64, 0, unchecked((int)0x80000005), 192, 9, 0], MemoryMarshal.Cast<byte, int>(tables.Blocks).ToArray());
 
+        tables.AddRows(7, 130, 64, 128, isLocal: true);
+        Assert.Equal([7, 0x40000000 + 130, 64, 128], MemoryMarshal.Cast<byte, int>(tables.Sequences)[8..].ToArray());
+
         tables.Clear();
         Assert.Equal(0, tables.RowCount + tables.PastRowCount + tables.TileCount + tables.BlockCount);
     }
 
     private static void Attend(
-        CudaDevice device, KvCodec codec, int group, (int New, int Blocks, int Open)[] sequences, Random random, DeviceRoom room, CudaStream stream)
+        CudaDevice device, KvCodec codec, int group, (int New, int Blocks, int Open, bool IsLocal)[] sequences, Random random, DeviceRoom room, CudaStream stream)
     {
         using DeviceRoom disposed = room;
         KvGeometry geometry = codec.Geometry;
@@ -66,11 +73,12 @@ public sealed class PrefillAttentionTests
         var pool = new List<byte>();
         var open = new List<Half>();
         var past = new List<float[]>();
-        foreach ((int count, int blocks, int openTokens) in sequences)
+        foreach ((int count, int blocks, int openTokens, bool isLocal) in sequences)
         {
             var places = new List<int>();
-            var earlier = new RandomRows((blocks + 1) * Tokens, geometry, group, random);
-            for (int block = 0; block < blocks; block++)
+            int sealedBlocks = blocks + NewBlocks(count, isLocal);
+            var earlier = new RandomRows((sealedBlocks + 1) * Tokens, geometry, group, random);
+            for (int block = 0; block < sealedBlocks; block++)
             {
                 byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
                 float[] saliency = [.. Enumerable.Range(0, Tokens).Select(_ => random.NextSingle())];
@@ -84,8 +92,9 @@ public sealed class PrefillAttentionTests
                 pool.AddRange(pooled);
             }
 
-            tables.Add(count, CollectionsMarshal.AsSpan(places), open.Count / geometry.OpenLayerLength, openTokens);
-            Half[] openLayer = earlier.OpenLayer(blocks * Tokens, openTokens);
+            int firstRow = tables.RowCount, firstPast = tables.AddPast(CollectionsMarshal.AsSpan(places), open.Count / geometry.OpenLayerLength, openTokens);
+            tables.AddRows(firstRow, count, firstPast, (blocks * Tokens) + openTokens, isLocal);
+            Half[] openLayer = earlier.OpenLayer(sealedBlocks * Tokens, openTokens);
             open.AddRange(openLayer);
             past.Add([.. openLayer.Select(x => (float)x)]);
         }
@@ -140,25 +149,29 @@ public sealed class PrefillAttentionTests
         }
     }
 
+    /// <summary>New Blocks of a local Sequence that others of its Blocks see.</summary>
+    private static int NewBlocks(int count, bool isLocal) => isLocal ? (count - 1) / Tokens : 0;
+
     /// <summary>[row][query head][channel], and log-sum-exp as [query head][row].</summary>
     private static (float[] Output, float[] LogSumExp) Oracle(
-        RandomRows rows, KvGeometry geometry, int group, (int New, int Blocks, int Open)[] sequences, List<float[]> past)
+        RandomRows rows, KvGeometry geometry, int group, (int New, int Blocks, int Open, bool IsLocal)[] sequences, List<float[]> past)
     {
         int rowCount = sequences.Sum(s => s.New), first = 0, layer = 0;
         float[] output = new float[rowCount * rows.HeadCount * geometry.HeadSize], sums = new float[rows.HeadCount * rowCount];
         float[] column = new float[geometry.HeadSize];
-        foreach ((int count, int blocks, int open) in sequences)
+        foreach ((int count, int blocks, int open, bool isLocal) in sequences)
         {
-            int start = layer, before = (blocks * Tokens) + open;
+            int start = layer;
             for (int head = 0; head < rows.HeadCount; head++)
             {
                 int kvHead = head / group;
                 for (int i = 0; i < count; i++)
                 {
-                    double[] weights = new double[before + i + 1];
+                    int own = isLocal ? i / Tokens * Tokens : 0, before = (blocks * Tokens) + open + own;
+                    double[] weights = new double[before + i - own + 1];
                     for (int token = 0; token < weights.Length; token++)
                     {
-                        ReadOnlySpan<float> key = token < before ? Past(token, kvHead, isKey: true) : rows.Key(first + token - before, kvHead);
+                        ReadOnlySpan<float> key = token < before ? Past(token, kvHead, isKey: true) : rows.Key(first + own + token - before, kvHead);
                         weights[token] = RandomRows.Dot(rows.Query(first + i, head), key) / Math.Sqrt(geometry.HeadSize);
                     }
 
@@ -166,7 +179,7 @@ public sealed class PrefillAttentionTests
                     double[] result = new double[geometry.HeadSize];
                     for (int token = 0; token < weights.Length; token++)
                     {
-                        ReadOnlySpan<float> value = token < before ? Past(token, kvHead, isKey: false) : rows.Value(first + token - before, kvHead);
+                        ReadOnlySpan<float> value = token < before ? Past(token, kvHead, isKey: false) : rows.Value(first + own + token - before, kvHead);
                         for (int channel = 0; channel < result.Length; channel++)
                         {
                             result[channel] += weights[token] * value[channel];
@@ -178,7 +191,7 @@ public sealed class PrefillAttentionTests
             }
 
             first += count;
-            layer += blocks + 1;
+            layer += blocks + NewBlocks(count, isLocal) + 1;
             continue;
 
             // Of K the channels of a token are 64 apart.

@@ -14,6 +14,9 @@ internal sealed class PrefillTables
     private const int BlockTokenCount = 64;
     private const uint OpenKind = 0x80000000;
 
+    /// <summary>Set in the count of rows of local Sequences.</summary>
+    private const int LocalRows = 0x40000000;
+
     private readonly List<(int FirstRow, int RowCount, int FirstPastRow, int PastRowCount)> _sequences = [];
     private readonly List<(uint Entry, int FirstRow, int TokenCount, int Unused)> _blocks = [];
     private readonly List<(int Sequence, int FirstQuery)> _tiles = [];
@@ -88,8 +91,11 @@ internal sealed class PrefillTables
     /// <param name="firstRow">Of the queries, and of their K and V.</param>
     /// <param name="rowCount">Queries.</param>
     /// <param name="firstPastRow">Of what they attend to before their own.</param>
-    /// <param name="pastRowCount">How many of that.</param>
-    public void AddRows(int firstRow, int rowCount, int firstPastRow, int pastRowCount)
+    /// <param name="pastRowCount">How many of that the first of them does.</param>
+    /// <param name="isLocal">
+    /// They begin with a Block, and each attends to 16-bit K and V of its own Block only, and to the Blocks before that as earlier tokens: 64 more for each Block.
+    /// </param>
+    public void AddRows(int firstRow, int rowCount, int firstPastRow, int pastRowCount, bool isLocal = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowCount);
         for (int query = 0; query < rowCount; query += TileRowCount)
@@ -97,7 +103,7 @@ internal sealed class PrefillTables
             _tiles.Add((_sequences.Count, query));
         }
 
-        _sequences.Add((firstRow, rowCount, firstPastRow, pastRowCount));
+        _sequences.Add((firstRow, isLocal ? rowCount | LocalRows : rowCount, firstPastRow, pastRowCount));
         RowCount += rowCount;
     }
 

@@ -8,8 +8,8 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 /// <summary>
 /// Attention of the longer entries of a step, by <see cref="PrefillAttention"/>. Tokens attend to all Blocks before their own in encoded form and to
 /// their own in 16 bits, as on the CPU, so that what they see does not depend on how a prompt was cut. Of <c>raw</c> both are the same, and an
-/// entry's tokens go together; of other codecs those of each Block, over earlier Blocks that are turned to rows once. The few tokens of a Block that an
-/// earlier step began are left to decode attention.
+/// entry's tokens attend to each other; of other codecs only those of a Block do, and earlier Blocks, new or not, are turned to rows once. The few tokens
+/// of a Block that an earlier step began are left to decode attention.
 /// </summary>
 internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, BlockPages pages, PrefillAttention attention) : IDisposable
 {
@@ -139,11 +139,9 @@ internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, Block
         _taken[firstSegment] = begun == 0;
         if (segments.Length > begun)
         {
+            ref readonly StepSegment own = ref segments[begun];
             int past = _tables.AddPast(blocks[..segments[^1].BlockIndex], 0, 0);
-            foreach (ref readonly StepSegment segment in segments[begun..])
-            {
-                _tables.AddRows(segment.FirstRow, segment.TokenCount, past, segment.BlockIndex * 64);
-            }
+            _tables.AddRows(own.FirstRow, tokenCount - (own.FirstRow - first.FirstRow), past, own.BlockIndex * 64, isLocal: true);
         }
     }
 }
