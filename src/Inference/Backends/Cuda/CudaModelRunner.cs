@@ -49,7 +49,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         _weights = CudaModelWeights.Acquire(source, _kernels);
         _stream = new CudaStream();
         long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
-        _blocks = new BlockPages(device, codec, _attention.Payload, OpenPageCount, budget);
+        _blocks = new BlockPages(device, codec, _attention.Payload, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
         _prefillAttention = new PrefillAttention(device, compiler, format);
         if (encodesOnDevice)
         {
@@ -65,7 +65,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             buffers,
             new LayerLaunch(Config, _weights, buffers, _blocks, _kernels, _attention, _gemm),
             new PrefillStep(Config, buffers, _blocks, _prefillAttention),
-            new BlockSealer(Config, _blocks, _encoder, new SlabEncoder(codec)),
+            new BlockSealer(Config, _blocks, _encoder, new SlabEncoder(codec), codec.Saliency),
             new StepResults(VocabularySize, _weights.PaddedVocabularySize));
     }
 

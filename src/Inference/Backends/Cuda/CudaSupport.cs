@@ -24,9 +24,9 @@ internal static class CudaSupport
             throw new ModelLoadException($"No CUDA: {reason}");
         }
 
-        if (codec.Saliency is not null)
+        if (!SlabEncoding.SlabEncoder.IsEncodable(codec, format, out reason))
         {
-            throw new ModelLoadException($"No CUDA: '{codec.Spec}' wants to know which tokens matter, which this backend does not measure yet; use raw, int8, int4 or int2.");
+            throw new ModelLoadException($"No CUDA: {reason}");
         }
 
         return config.HiddenSize % WidthMultiple == 0

@@ -3,12 +3,18 @@ using KvCluster.Inference.Backends.Cuda.Interop;
 namespace KvCluster.Inference.Backends.Cuda.Gemm;
 
 /// <summary>
-/// Products of activations and weights by cuBLASLt: bf16 in, sums in 32 bits. How is asked for once a shape and kept, so callers round row counts
-/// (<see cref="RowBucket.Of"/>). One stream at a time.
+/// Products of activations and weights by cuBLASLt: bf16 in, sums in 32 bits. How is asked for, and for few rows tried, once a shape and kept: the first
+/// product of a shape can't be part of a graph, and callers round row counts (<see cref="RowBucket.Of"/>). One stream at a time.
 /// </summary>
 internal sealed unsafe class CudaGemm : IDisposable
 {
     private const long WorkspaceBytes = 32 << 20;
+
+    /// <summary>Up to so many rows the weights' way from memory is all that matters, and how it is done differs much.</summary>
+    private const int MaxTriedRows = RowBucket.MaxDecodeRows;
+
+    /// <summary>More than the second-level cache holds, so that weights come from memory in each trial.</summary>
+    private const long FlushBytes = 128 << 20;
 
     private readonly Dictionary<(int Rows, int Columns, int Depth, GemmOutput Output), GemmPlan> _plans = [];
     private readonly CublasLtObject _library;
@@ -44,6 +50,12 @@ internal sealed unsafe class CudaGemm : IDisposable
         if (!_plans.TryGetValue((rows, columns, depth, kind), out GemmPlan? plan))
         {
             plan = new GemmPlan(_library.Value, WorkspaceBytes, rows, columns, depth, kind);
+            if (rows <= MaxTriedRows)
+            {
+                using var scratch = new DeviceMemory(Math.Max(FlushBytes, (long)rows * columns * sizeof(float)));
+                plan.ChooseFastest(_library.Value, stream, weights, input, scratch, _workspace);
+            }
+
             _plans.Add((rows, columns, depth, kind), plan);
         }
 

@@ -27,7 +27,7 @@ public sealed record CudaBenchmarkOptions
 /// <param name="Spec">Codec.</param>
 /// <param name="Measure">What was measured.</param>
 /// <param name="WallTime">From the call to its return: logits' greatest token is on the host.</param>
-/// <param name="HostTime">Of that, what the host did while the device had nothing to do or did not wait for it.</param>
+/// <param name="HostTime">Of a decode step: what the host did before the device had all its work, and after its end. Else zero.</param>
 public sealed record CudaBenchmarkRow(string Spec, string Measure, TimeSpan WallTime, TimeSpan HostTime);
 
 /// <summary>Measures prefill and decode steps on the GPU of this machine.</summary>
@@ -89,11 +89,16 @@ public sealed class CudaBenchmark
             Time(runner, walls, hosts, isCounted: round > 0);
         }
 
-        Add(runner, $"prefill of {_prompt.Length:N0} tokens", walls, hosts);
+        Add(runner, $"prefill of {_prompt.Length:N0} tokens", walls, [TimeSpan.Zero]);
         foreach (int size in _options.BatchSizes)
         {
             SequenceCache[] caches = [first!, .. Enumerable.Range(1, size - 1).Select(_ => Copy(runner, first!))];
             MeasureDecode(runner, caches);
+            if (size == _options.BatchSizes[^1])
+            {
+                MeasureSealing(runner, caches);
+            }
+
             foreach (SequenceCache cache in caches.Skip(1))
             {
                 cache.Dispose();
@@ -129,8 +134,25 @@ public sealed class CudaBenchmark
             }
         }
 
-        Array.ForEach(caches, cache => cache.TruncateTo(cache.SealedTokenCount));
         Add(runner, $"decode step, {caches.Length} at {_prompt.Length:N0}", walls, hosts);
+    }
+
+    /// <summary>The step in which all Sequences fill a Block, which makes slabs for the host.</summary>
+    private void MeasureSealing(CudaModelRunner runner, SequenceCache[] caches)
+    {
+        var walls = new List<TimeSpan>();
+        for (int block = 0; block < 2; block++)
+        {
+            do
+            {
+                _batch.Clear();
+                Array.ForEach(caches, cache => _batch.Add(cache, 1, wantsLogits: true));
+                Time(runner, walls, [], caches[0].TailTokenCount == KvGeometry.BlockTokenCount - 1 && block > 0);
+            }
+            while (caches[0].TailTokenCount > 0);
+        }
+
+        Add(runner, $"step that fills a block of {caches.Length}", walls, [TimeSpan.Zero]);
     }
 
     private void Time(CudaModelRunner runner, List<TimeSpan> walls, List<TimeSpan> hosts, bool isCounted)

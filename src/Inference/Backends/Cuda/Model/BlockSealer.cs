@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using KvCluster.Compression.Saliency;
 using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Backends.Cuda.Paging;
 using KvCluster.Inference.Backends.Cuda.SlabEncoding;
@@ -23,6 +24,7 @@ internal sealed unsafe class BlockSealer : IDisposable
     private readonly CudaEvent _written = new();
     private readonly CudaEvent[] _fetched = [new CudaEvent(), new CudaEvent()];
     private readonly DeviceTables _items = new();
+    private readonly SaliencyRule? _saliency;
     private readonly int _slotBytes;
     private PinnedMemory? _memory;
     private PinnedMemory _failures = new(1 << 16);
@@ -35,8 +37,10 @@ internal sealed unsafe class BlockSealer : IDisposable
     /// <param name="pages">Of its Blocks.</param>
     /// <param name="encoder">Null: the host's codec encodes.</param>
     /// <param name="cpuEncoder">That codec.</param>
-    public BlockSealer(ModelConfig config, BlockPages pages, SlabEncoder? encoder, CpuEncoder cpuEncoder)
+    /// <param name="saliency">How the codec measures what a token matters; only kernels do that here. Null: it does not.</param>
+    public BlockSealer(ModelConfig config, BlockPages pages, SlabEncoder? encoder, CpuEncoder cpuEncoder, SaliencyRule? saliency)
     {
+        _saliency = saliency;
         _config = config;
         _pages = pages;
         _encoder = pages.IsRaw ? null : encoder;
@@ -71,7 +75,16 @@ internal sealed unsafe class BlockSealer : IDisposable
         Span<EncodeItem> items = blocks.Count <= 64 ? stackalloc EncodeItem[blocks.Count] : new EncodeItem[blocks.Count];
         for (int i = 0; i < items.Length; i++)
         {
-            items[i] = new EncodeItem { Source = blocks[i].Open, IsOpen = 1, Pooled = blocks[i].Page, Slab = i, Queries = EncodeItem.None };
+            SealingBlock block = blocks[i];
+            items[i] = new EncodeItem
+            {
+                Source = block.Open,
+                IsOpen = 1,
+                Pooled = block.Page,
+                Slab = i,
+                Probes = _encoder.Probes(block.Index),
+                Queries = _saliency is null ? EncodeItem.None : block.Open,
+            };
         }
 
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(items);
@@ -91,6 +104,9 @@ internal sealed unsafe class BlockSealer : IDisposable
         var work = new EncodeWork
         {
             Open = _pages.Open.Layer(layer),
+            Queries = _pages.Probes?.Layer(layer) ?? 0,
+            QueriesStride = (ulong)(_pages.Probes?.StrideBytes ?? 0) / sizeof(ushort),
+            Norm = _saliency?.Norm ?? default,
             Sealed = _pages.Sealed.Layer(layer),
             Slabs = _slabs!.Address + (ulong)((long)(layer % keptLayers) * blocks.Count * _slotBytes),
             Items = _itemsAt,

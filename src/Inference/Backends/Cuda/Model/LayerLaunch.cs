@@ -41,6 +41,8 @@ internal sealed class LayerLaunch(
             Rotation = weights.Rotation,
             Positions = buffers.Control + at.Positions,
             Pages = buffers.Control + at.Pages,
+            Probes = pages.Probes is null ? 0 : buffers.Control + at.Probes,
+            ProbeQueries = pages.Probes?.Layer(layer) ?? 0,
             Query = isDecoded ? buffers.Query : 0,
             QueryRows = isPrefilled ? buffers.QueryRows : 0,
             KeyRows = isPrefilled ? buffers.KeyRows : 0,

@@ -240,6 +240,11 @@ internal sealed class StepExecution(
             ref readonly StepSegment segment = ref plan.Segments[i];
             bool isUsed = batch.Entries[segment.Entry].Failure == StepFailure.None;
             ReadOnlySpan<int> earlier = isUsed ? _pages.Sequence(i).Sealed[..segment.BlockIndex] : [];
+            if (isUsed)
+            {
+                FillProbes(segment, _pages.Open(i));
+            }
+
             bool isDecoded = isUsed && (isDecode || !prefill.Takes(i));
             for (int token = 0; token < segment.TokenCount; token++)
             {
@@ -249,6 +254,19 @@ internal sealed class StepExecution(
         }
 
         tables.End();
+    }
+
+    /// <summary>Where the queries of those rows are kept that are probes of their Block.</summary>
+    private void FillProbes(in StepSegment segment, int openPage)
+    {
+        ReadOnlySpan<int> columns = blocks.ProbeColumns(segment.BlockIndex);
+        for (int probe = 0; probe < columns.Length; probe++)
+        {
+            if (columns[probe] >= segment.FirstColumn && columns[probe] < segment.EndColumn)
+            {
+                tables.Probes[segment.FirstRow + columns[probe] - segment.FirstColumn] = (openPage * blocks.ProbeCount) + probe;
+            }
+        }
     }
 
     private void ForgetGraphs()

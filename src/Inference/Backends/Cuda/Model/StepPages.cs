@@ -91,7 +91,7 @@ internal sealed class StepPages(BlockPages pages)
         }
 
         _segments[index].Open = open;
-        _sealing.Add(new SealingBlock(segment.Cache, segment.Sealed, segment.Entry, index, open, page));
+        _sealing.Add(new SealingBlock(segment.Cache, segment.Sealed, segment.Entry, segment.BlockIndex, open, page));
         return true;
     }
 
@@ -114,7 +114,7 @@ internal sealed class StepPages(BlockPages pages)
 /// <param name="Cache">Whose it is.</param>
 /// <param name="Block">Gets its slabs.</param>
 /// <param name="Entry">Of the batch.</param>
-/// <param name="Segment">Of the plan.</param>
+/// <param name="Index">Of the Block in its Sequence.</param>
 /// <param name="Open">Its 16-bit page.</param>
 /// <param name="Page">Its encoded page; of raw the same.</param>
-internal readonly record struct SealingBlock(SequenceCache Cache, KvBlock Block, int Entry, int Segment, int Open, int Page);
+internal readonly record struct SealingBlock(SequenceCache Cache, KvBlock Block, int Entry, int Index, int Open, int Page);

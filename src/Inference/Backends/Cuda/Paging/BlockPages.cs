@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Saliency;
 using KvCluster.Inference.Backends.Cuda.Attention;
 using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Cache;
@@ -19,16 +20,18 @@ internal sealed unsafe class BlockPages : IDisposable
     private readonly CudaStream _stream;
     private readonly KvGeometry _geometry;
     private readonly PooledPayload _payload;
+    private readonly BlockProbes? _probes;
     private readonly PinnedMemory _staging;
     private readonly Lock _gate = new();
 
     /// <param name="device">Current in the calling thread.</param>
     /// <param name="codec">Of the slabs.</param>
     /// <param name="payload">How they lie in a page.</param>
+    /// <param name="queryWidth">Channels of all query heads.</param>
     /// <param name="openPageCount">16-bit pages, if the codec is another one than raw.</param>
     /// <param name="budgetBytes">For all pages.</param>
     /// <exception cref="CudaException">The device has no room.</exception>
-    public BlockPages(CudaDevice device, KvCodec codec, PooledPayload payload, int openPageCount, long budgetBytes)
+    public BlockPages(CudaDevice device, KvCodec codec, PooledPayload payload, int queryWidth, int openPageCount, long budgetBytes)
     {
         _device = device;
         _geometry = codec.Geometry;
@@ -40,7 +43,14 @@ internal sealed unsafe class BlockPages : IDisposable
         long openPageBytes = (long)OpenLayerBytes * _geometry.LayerCount;
         int open = (int)Math.Min(IsRaw ? int.MaxValue / 2 : openPageCount, Math.Max(1, budgetBytes / openPageBytes / (IsRaw ? 1 : 2)));
         Open = new PagePool(_geometry.LayerCount, OpenLayerBytes, open);
-        long rest = budgetBytes - Open.SizeBytes;
+        if (codec.Saliency is { } rule)
+        {
+            _probes = rule.BlockProbes;
+            Probes = new PagePool(_geometry.LayerCount, ProbeLayerBytes(queryWidth), Open.PageCount);
+            _stream.Fill(Probes.Address, 0, Probes.SizeBytes);
+        }
+
+        long rest = budgetBytes - Open.SizeBytes - (Probes?.SizeBytes ?? 0);
         Sealed = IsRaw ? Open : new PagePool(_geometry.LayerCount, payload.StrideBytes, (int)Math.Max(1, rest / ((long)payload.StrideBytes * _geometry.LayerCount)));
         _stream.Fill(Open.Address, 0, Open.SizeBytes);
         _stream.Fill(Sealed.Address, 0, Sealed.SizeBytes);
@@ -58,6 +68,15 @@ internal sealed unsafe class BlockPages : IDisposable
     public PagePool Open { get; }
 
     public PagePool Sealed { get; }
+
+    /// <summary>Queries of the probes of each 16-bit page, under its number: [probe][query heads][head size] in 16 bits. Null when the codec needs none.</summary>
+    public PagePool? Probes { get; }
+
+    /// <summary>Probes of a Block; 0 without.</summary>
+    public int ProbeCount => _probes?.Count ?? 0;
+
+    /// <summary>Columns of a Block's probes, ascending; none without.</summary>
+    public ReadOnlySpan<int> ProbeColumns(int blockIndex) => _probes is null ? [] : _probes.Columns(blockIndex);
 
     /// <summary>Brings sealed Blocks of a cache that are not there yet to the device: fetched ones.</summary>
     /// <param name="cache">With complete Blocks.</param>
@@ -116,6 +135,11 @@ internal sealed unsafe class BlockPages : IDisposable
                 MemoryMarshal.AsBytes(cache.OpenLayer(layer)).CopyTo(slot);
                 _stream.CopyToDevice(Open.Page(layer, page), slot);
                 _stream.Synchronize();
+                if (Probes is not null)
+                {
+                    _stream.CopyToDevice(Probes.Page(layer, page), MemoryMarshal.AsBytes(cache.Probes!.Open(layer)));
+                    _stream.Synchronize();
+                }
             }
         }
     }
@@ -134,6 +158,13 @@ internal sealed unsafe class BlockPages : IDisposable
                 Span<Half> open = cache.OpenLayer(layer);
                 _staging.GetSpan()[..OpenLayerBytes].CopyTo(MemoryMarshal.AsBytes(open));
                 OpenLayers.ClearColumns(open, _geometry, cache.TailTokenCount);
+                if (Probes is not null)
+                {
+                    Span<byte> probes = MemoryMarshal.AsBytes(cache.Probes!.Open(layer));
+                    _stream.CopyToHost(_staging.Pointer, Probes.Page(layer, page), probes.Length);
+                    _stream.Synchronize();
+                    _staging.GetSpan()[..probes.Length].CopyTo(probes);
+                }
             }
         }
     }
@@ -147,6 +178,9 @@ internal sealed unsafe class BlockPages : IDisposable
         }
 
         Open.Dispose();
+        Probes?.Dispose();
         _stream.Dispose();
     }
+
+    private long ProbeLayerBytes(int queryWidth) => (long)ProbeCount * queryWidth * sizeof(ushort);
 }
