@@ -229,6 +229,39 @@ public sealed class CudaModelRunnerTests(ITestOutputHelper output)
         Step(gpu, small, 12);
     }
 
+    [Fact]
+    public void Forward_PagesOfABrokenBlock_DoNotSpoilTheNextSequence()
+    {
+        Gpu.Required();
+        using CudaModelRunner gpu = CudaRunners.Demo("raw", 6 << 20);
+        int[] tokenIds = [.. Enumerable.Repeat(11, 4 * KvGeometry.BlockTokenCount)];
+        using (SequenceCache good = Sequences.NewCache(gpu), broken = Sequences.NewCache(gpu))
+        {
+            Sequences.Prefill(gpu, good, tokenIds, 512);
+            foreach (KvBlock block in good.Blocks)
+            {
+                var spoilt = new KvBlock(block.BlockId, block.FirstPosition, block.LayerCount);
+                for (int layer = 0; layer < block.LayerCount; layer++)
+                {
+                    SlabLease lease = SlabPool.Shared.Rent(block.Slab(layer)!.SizeBytes);
+                    lease.Span.Fill(0xFF);
+                    spoilt.SetSlab(layer, lease);
+                }
+
+                broken.AppendCachedBlock(spoilt, tokenIds.AsSpan(block.FirstPosition, KvGeometry.BlockTokenCount));
+            }
+
+            good.Dispose();
+            var batch = new StepBatch();
+            batch.Add(broken, 11, wantsLogits: true);
+            gpu.Forward(batch);
+            Assert.Equal(StepFailure.NonFiniteKeyValue, batch.Failure(0));
+        }
+
+        using SequenceCache next = Sequences.NewCache(gpu);
+        Assert.All(Enumerable.Range(0, 3), _ => Assert.True(float.IsFinite(Step(gpu, next, 11)[0])));
+    }
+
     [Theory]
     [InlineData("model.layers.1.self_attn.v_proj.weight", StepFailure.NonFiniteKeyValue)]
     [InlineData("lm_head.weight", StepFailure.NonFiniteLogits)]

@@ -58,6 +58,7 @@ extern "C" __global__ void __launch_bounds__(HEAD_SIZE * MAX_PARTS) combine(cons
 
     if (part == 0)
     {
-        write_output(work, to, merged.sum > 0 ? merged.result / merged.sum : 0);
+        // A Sequence without tokens sums to 0. NaN goes on, so that its logits tell.
+        write_output(work, to, merged.sum != 0 ? merged.result / merged.sum : 0);
     }
 }

@@ -59,12 +59,13 @@ internal sealed class StepPages(BlockPages pages)
 
     private bool TryAssign(int index, in StepSegment segment, CudaSequence sequence, bool isFirst)
     {
-        if (isFirst && !(pages.TryUpload(segment.Cache, sequence, segment.BlockIndex) && sequence.TryOpen(segment.Cache, segment.FirstColumn)))
+        bool isFilled = segment is { FirstColumn: 0, Sealed: not null };
+        if (isFirst && !(pages.TryUpload(segment.Cache, sequence, segment.BlockIndex) && sequence.TryOpen(segment.Cache, segment.FirstColumn, isFilled)))
         {
             return false;
         }
 
-        if (sequence.Open < 0 && !sequence.TryOpen(segment.Cache, 0))
+        if (sequence.Open < 0 && !sequence.TryOpen(segment.Cache, 0, isFilled))
         {
             return false;
         }

@@ -123,6 +123,23 @@ internal sealed unsafe class BlockPages : IDisposable
         }
     }
 
+    /// <summary>
+    /// Zeroes a 16-bit page that stays open: attention weighs columns past the last token with 0, which what another Sequence left must not turn to NaN.
+    /// </summary>
+    public void Clear(int page)
+    {
+        lock (_gate)
+        {
+            _device.MakeCurrent();
+            for (int layer = 0; layer < _geometry.LayerCount; layer++)
+            {
+                _stream.Fill(Open.Page(layer, page), 0, OpenLayerBytes);
+            }
+
+            _stream.Synchronize();
+        }
+    }
+
     /// <summary>The host's Tail to a page.</summary>
     public void UploadTail(SequenceCache cache, int page)
     {

@@ -21,12 +21,21 @@ internal sealed class CudaSequence(BlockPages pages) : ISequenceMirror
     /// <summary>Takes a page for the open Block, where there is none, and brings the host's Tail there, where that is newer.</summary>
     /// <param name="cache">Whose pages these are.</param>
     /// <param name="tailTokenCount">Tokens of its Tail that are not of the step at hand.</param>
+    /// <param name="isFilled">The step writes all of it.</param>
     /// <returns>False: there is no page left.</returns>
-    public bool TryOpen(SequenceCache cache, int tailTokenCount)
+    public bool TryOpen(SequenceCache cache, int tailTokenCount, bool isFilled)
     {
-        if (Open < 0 && (Open = pages.Open.Rent()) < 0)
+        if (Open < 0)
         {
-            return false;
+            if ((Open = pages.Open.Rent()) < 0)
+            {
+                return false;
+            }
+
+            if (!isFilled)
+            {
+                pages.Clear(Open);
+            }
         }
 
         if (_isHostNewer && tailTokenCount > 0)

@@ -53,7 +53,7 @@ internal sealed class PagePool : IDisposable
 
     public ulong Page(int layer, int page) => Layer(layer) + (ulong)(page * StrideBytes);
 
-    /// <summary>Contents are what the last user left, finite numbers in 16-bit pages.</summary>
+    /// <summary>Contents are what the last user left.</summary>
     /// <returns>-1: there is none left.</returns>
     public int Rent()
     {
