@@ -21,7 +21,10 @@ internal static class CodecMethods
         new("kivi2", CodecRole.Quantiser, "group") { Quantiser = context => Quantisers.Kivi(context, 2) },
         new("kcvt4", CodecRole.Quantiser) { Quantiser = context => Quantisers.Kcvt(context, 4) },
         new("kcvt2", CodecRole.Quantiser) { Quantiser = context => Quantisers.Kcvt(context, 2) },
-        new("zipcache", CodecRole.Quantiser, "high", "low", "salient", "keys", "keybits", "choose", "norm", "probes", "mode") { Quantiser = Quantisers.ZipCache },
+        new("zipcache", CodecRole.Quantiser, "high", "low", "salient", "keys", "keybits", "choose", "norm", "probes", "mode")
+        {
+            Quantiser = Quantisers.ZipCache, PayloadFormat = "pipeline/2",
+        },
         new("evict", CodecRole.Quantiser, "keep", "norm", "probes", "mode") { Quantiser = Quantisers.Evict },
         new("waterfill", CodecRole.Quantiser, "keys", "values", "wide") { Quantiser = Quantisers.Waterfill, NeedsProfile = true },
         new("gear", CodecRole.Residual, GearMethods.Bits, GearMethods.Rank, GearMethods.Sparse, GearMethods.Keys)

@@ -9,7 +9,6 @@ namespace KvCluster.Compression.Codecs;
 /// <summary>The codecs that specs can name.</summary>
 public static class CodecRegistry
 {
-    private const string PayloadFormat = "pipeline/1";
     private static readonly KvGeometry AnyGeometry = new(1, 1, 64);
 
     /// <summary>For help texts and messages.</summary>
@@ -73,7 +72,7 @@ public static class CodecRegistry
         }
 
         string identity = profile is null ? plan.Spec : $"{plan.Spec}|{profile.Fingerprint:x16}";
-        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(PayloadFormat, identity, geometry), Saliency(plan, layers), layers);
+        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(plan.Quantiser.Method.PayloadFormat, identity, geometry), Saliency(plan, layers), layers);
     }
 
     private static SaliencyRule? Saliency(CodecPlan plan, PipelineLayer[] layers)

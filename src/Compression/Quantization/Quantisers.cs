@@ -53,7 +53,7 @@ internal static class Quantisers
     {
         StageParameters parameters = context.Parameters;
         int high = parameters.OneOf("high", 4, 8, 4, 3);
-        int low = parameters.OneOf("low", 3, 4, 3, 2);
+        int low = parameters.OneOf("low", 2, 4, 3, 2);
         if (high <= low)
         {
             throw parameters.Fail($"salient tokens need more bits than the others: high={high}, low={low}.");
@@ -62,7 +62,7 @@ internal static class Quantisers
         int count = TokenCount(parameters.Number("salient", 0.25, 0, 1));
         bool isRandom = parameters.OneOf("choose", "saliency", "saliency", "random") == "random";
         TokenSegment[] segments = [new(0, count, high), new(count, Tokens - count, low)];
-        string keyBits = parameters.OneOf("keybits", "mixed", "mixed", "8", "4", "3");
+        string keyBits = parameters.OneOf("keybits", "4", "mixed", "8", "4", "3");
         TokenSegment[] keySegments = keyBits == "mixed" ? segments : [new(0, Tokens, int.Parse(keyBits, CultureInfo.InvariantCulture))];
         TensorQuantiser keys = parameters.OneOf("keys", "token", "token", "channel") == "channel"
             ? new ChannelwiseKeys(context.Shape, keySegments, context.Path)

@@ -24,8 +24,8 @@ public sealed class GoldenSlabTests
         ["kivi4"] = "kivi4",
         ["kivi2"] = "kivi2",
         ["kcvt2"] = "kcvt2",
-        ["zipcache"] = "zipcache(low=2,salient=0.5)",
-        ["zipcache-channel"] = "zipcache(high=8,keys=channel,low=3,salient=0.25)",
+        ["zipcache"] = "zipcache(keybits=mixed,salient=0.5)",
+        ["zipcache-channel"] = "zipcache(high=8,keybits=mixed,keys=channel,low=3)",
         ["waterfill"] = "pca+waterfill",
     };
 

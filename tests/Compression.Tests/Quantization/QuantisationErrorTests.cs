@@ -73,7 +73,7 @@ public sealed class QuantisationErrorTests
         var shape = new LatentShape([(64, 64), (64, 64)]);
         float[] latent = Latents.Random(shape, 8);
         double Error(string spec) => RoundTrip(spec, shape, latent).Select((value, i) => Math.Pow(value - latent[i], 2)).Sum();
-        double[] errors = [.. new[] { "int8", "int4", "int3", "zipcache(high=3,low=2,salient=0.75)", "int2" }.Select(Error)];
+        double[] errors = [.. new[] { "int8", "int4", "int3", "zipcache(high=3,keybits=mixed,salient=0.75)", "int2" }.Select(Error)];
         Assert.Equal(errors.Order(), errors);
         Assert.True(Error("int4") < Error("int4(channels=plain)"));
         Assert.True(Error("kivi2") < Error("kivi2(group=64)"));
@@ -84,7 +84,7 @@ public sealed class QuantisationErrorTests
     {
         var shape = new LatentShape([(64, 64)]);
         float[] latent = Latents.Floats(shape.Length, 2);
-        float[] decoded = RoundTrip("zipcache(low=2,salient=0.5)", shape, latent);
+        float[] decoded = RoundTrip("zipcache(keybits=mixed,salient=0.5)", shape, latent);
         double[] errors = new double[64];
         for (int i = 0; i < latent.Length; i++)
         {

@@ -19,14 +19,13 @@ internal sealed record QuantiserFormat(
         Kivi("kivi4", 4, 32), Kivi("kivi2", 2, 32), Kivi("kivi2(group=64)", 2, 64),
         Int("kcvt4", 4) with { HasChannelwiseKeys = true, IsSeparable = false },
         Int("kcvt2", 2) with { HasChannelwiseKeys = true, IsSeparable = false },
-        Mixed("zipcache", 16, 4, 3),
-        Mixed("zipcache(low=2,salient=0.5)", 32, 4, 2),
-        Mixed("zipcache(choose=random)", 16, 4, 3),
-        Mixed("zipcache(keys=channel)", 16, 4, 3) with { HasChannelwiseKeys = true },
-        Mixed("zipcache(high=8,low=3,salient=0.25)", 16, 8, 3),
-        Mixed("zipcache(high=3,low=2,salient=0.75)", 48, 3, 2),
-        Mixed("zipcache(high=3,keybits=4,low=2,salient=0.75)", 48, 3, 2) with { KeyBits = 4 },
-        Mixed("zipcache(high=3,keybits=4,keys=channel,low=2,salient=0.75)", 48, 3, 2) with { KeyBits = 4, HasChannelwiseKeys = true },
+        Mixed("zipcache", 16, 4, 2) with { KeyBits = 4 },
+        Mixed("zipcache(keybits=mixed,salient=0.5)", 32, 4, 2),
+        Mixed("zipcache(choose=random,keybits=mixed,low=3)", 16, 4, 3),
+        Mixed("zipcache(high=3,keybits=mixed,salient=0.75)", 48, 3, 2),
+        Mixed("zipcache(keybits=mixed,keys=channel,low=3)", 16, 4, 3) with { HasChannelwiseKeys = true },
+        Mixed("zipcache(high=8,keybits=mixed,low=3)", 16, 8, 3),
+        Mixed("zipcache(high=3,keys=channel,salient=0.75)", 48, 3, 2) with { KeyBits = 4, HasChannelwiseKeys = true },
     ];
 
     /// <summary>Bits of all of K, which is then stored in the order of its tokens; 0: as V.</summary>

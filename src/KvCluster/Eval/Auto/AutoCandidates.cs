@@ -8,7 +8,7 @@ internal static class AutoCandidates
     /// <summary>Alone; those that this build or model does not have are passed over.</summary>
     private static readonly string[] Alone =
     [
-        "raw", "int8", "int4", "int3", "int2", "kivi4", "kivi2", "zipcache(low=2,salient=0.5)", "zipcache", "gear(bits=4)", "gear(bits=2)", "gear-l(bits=2)",
+        "raw", "int8", "int4", "int3", "int2", "kivi4", "kivi2", "zipcache(keybits=mixed,salient=0.5)", "zipcache", "gear(bits=4)", "gear(bits=2)", "gear-l(bits=2)",
     ];
 
     /// <summary>What is put behind each Profile of the model.</summary>
