@@ -1,11 +1,11 @@
-"""Reference outputs of transformers for the demo model, in float32 arithmetic throughout: writes golden.json.gz beside itself.
+"""Reference outputs of transformers for the demo model, in float32 arithmetic throughout: writes golden.json beside itself.
 
     python3 golden.py [OUT]      # PyTorch and transformers, CPU or GPU
 
-train.py wrote the first one with matmul precision "high" set for training, so on the GPU its products were TF32 (10 bits of
+train.py wrote the first golden.json with matmul precision "high" set for training, so on the GPU its products were TF32 (10 bits of
 mantissa). This repeats the same cases with precision "highest" and checks them against float64.
 """
-import gzip, json, os, sys
+import json, os, sys
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -13,7 +13,7 @@ torch.set_float32_matmul_precision("highest")
 torch.backends.cuda.matmul.allow_tf32 = False
 here = os.path.dirname(os.path.abspath(__file__))
 device = "cuda" if torch.cuda.is_available() else "cpu"
-old = json.load(gzip.open(os.path.join(here, "golden.json.gz")))
+old = json.load(open(os.path.join(here, "golden.json")))
 tok = AutoTokenizer.from_pretrained(os.path.join(here, "model"))
 model = AutoModelForCausalLM.from_pretrained(os.path.join(here, "model"), dtype=torch.float32, attn_implementation="eager").to(device).eval()
 double = AutoModelForCausalLM.from_pretrained(os.path.join(here, "model"), dtype=torch.float64, attn_implementation="eager").to(device).eval()
@@ -34,5 +34,5 @@ with torch.inference_mode():
               f"top 20 same {top.indices.tolist() == case['last_top20_ids']}, greedy same {greedy.tolist() == case['greedy_ids']}")
         cases.append(dict(text=case["text"], ids=case["ids"], last_top20_ids=top.indices.tolist(), last_top20_logits=[round(x, 5) for x in top.values.tolist()],
                           mean_nll=nll.mean().item(), greedy_ids=greedy.tolist(), greedy_text=tok.decode(greedy)))
-with gzip.open(sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, "golden.json.gz"), "wt") as out:
-    json.dump(dict(dtype="float32 arithmetic (matmul precision highest) on the bfloat16 weights", accuracy_bf16=old["accuracy_bf16"], cases=cases), out)
+json.dump(dict(dtype="float32 arithmetic (matmul precision highest) on the bfloat16 weights", accuracy_bf16=old["accuracy_bf16"], cases=cases),
+          open(sys.argv[1] if len(sys.argv) > 1 else os.path.join(here, "golden.json"), "w"), indent=1)

@@ -7,7 +7,7 @@ internal static class RepositoryRoot
 
     public static string DemoModel { get; } = System.IO.Path.Combine(Path, "models", "demo", "model");
 
-    public static string DemoGolden { get; } = System.IO.Path.Combine(Path, "models", "demo", "golden.json.gz");
+    public static string DemoGolden { get; } = System.IO.Path.Combine(Path, "models", "demo", "golden.json");
 
     public static string TestData(string name) =>
         System.IO.Path.Combine(Path, "tests", "Inference.Tests", "Tokenizers", "Data", name);

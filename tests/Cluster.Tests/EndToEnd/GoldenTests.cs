@@ -9,7 +9,7 @@ public sealed class GoldenTests
     [Fact]
     public async Task Generate_GoldenCasesWithRawKv_EqualsTransformersInNineOfTen()
     {
-        await using Stream file = DataFile.OpenRead(Path.Combine(RepositoryRoot.Path, "models/demo/golden.json.gz"));
+        await using Stream file = DataFile.OpenRead(Path.Combine(RepositoryRoot.Path, "models/demo/golden.json"));
         using JsonDocument golden = await JsonDocument.ParseAsync(file, cancellationToken: TestContext.Current.CancellationToken);
         await using TestCluster cluster = await TestCluster.StartAsync("raw");
         List<string> different = [];

@@ -12,7 +12,7 @@ internal static class DemoModel
 
     public static CpuModelSource Source => Opened.Value;
 
-    public static string GoldenPath => System.IO.Path.Combine(RepositoryFolder(), "models", "demo", "golden.json.gz");
+    public static string GoldenPath => System.IO.Path.Combine(RepositoryFolder(), "models", "demo", "golden.json");
 
     public static CpuModelRunner Load(string spec, ComputePool? pool = null) =>
         CpuModelRunner.Load(Source, CodecRegistry.Create(spec, ModelKvGeometry.Of(Source.Config)), pool ?? ComputePool.Shared);

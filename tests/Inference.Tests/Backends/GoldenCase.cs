@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace KvCluster.Inference.Tests.Backends;
 
-/// <summary>One case of golden.json.gz: what transformers computed in 32-bit floats.</summary>
+/// <summary>One case of golden.json: what transformers computed in 32-bit floats.</summary>
 public sealed record GoldenCase
 {
     [JsonPropertyName("ids")]

@@ -7,7 +7,7 @@ using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Tests.Backends;
 
-/// <summary>The demo model against golden.json.gz: transformers in 32-bit arithmetic on the same weights.</summary>
+/// <summary>The demo model against golden.json: transformers in 32-bit arithmetic on the same weights.</summary>
 public sealed class GoldenTests
 {
     private const float LogitTolerance = 2e-2f;
