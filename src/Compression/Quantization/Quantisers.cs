@@ -70,8 +70,7 @@ internal static class Quantisers
         return new SegmentedQuantiser(
             keys,
             new TokenwiseValues(context.Shape, segments, isSeparable: true, context.Path),
-            new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null),
-            areKeysChosen: keySegments.Length > 1);
+            new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null));
     }
 
     /// <summary><c>evict</c>: salient tokens in 16 bits, the others not at all; the baseline of eviction.</summary>

@@ -12,9 +12,7 @@ namespace KvCluster.Compression.Quantization;
 /// <param name="keys">Of K.</param>
 /// <param name="values">Of V.</param>
 /// <param name="selection">Chooses the tokens of the first segment; null: tokens are stored in their order.</param>
-/// <param name="areKeysChosen">False: K is stored in the order of its tokens all the same, and the choice is of V alone.</param>
-internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuantiser values, TokenSelection? selection, bool areKeysChosen = true)
-    : LayerQuantiser(keys.Shape)
+internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuantiser values, TokenSelection? selection) : LayerQuantiser(keys.Shape)
 {
     private const int Tokens = KvGeometry.BlockTokenCount;
 
@@ -36,7 +34,7 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
             TokenOrder.LayerToStored(Shape, chosen, latent, source);
         }
 
-        keys.Encode(areKeysChosen ? source : latent, payload);
+        keys.Encode(source, payload);
         values.Encode(source, payload + keys.SizeBytes);
     }
 
@@ -48,20 +46,11 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
     public override void Decode(byte* payload, float* latent)
     {
         float* destination = selection is null ? latent : TileScratch.Stored.Rent(Shape.Length + TokenOrder.Slack);
+        keys.Decode(payload, destination);
         values.Decode(payload + keys.SizeBytes, destination);
-        if (areKeysChosen)
-        {
-            keys.Decode(payload, destination);
-        }
-
         if (selection is not null)
         {
             TokenOrder.LayerToTokens(Shape, Chosen(payload), destination, latent);
-        }
-
-        if (!areKeysChosen)
-        {
-            keys.Decode(payload, latent);
         }
     }
 
@@ -71,7 +60,7 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
 
     public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
     {
-        if (selection is null || !areKeysChosen)
+        if (selection is null)
         {
             keys.Multiply(head, payload, queries, queryStride, queryCount, scores, Tokens);
             return;

@@ -14,7 +14,7 @@ internal static class EncodingRules
         {
             QuantisedTensor tensor = isKey ? oracle.Keys : oracle.Values;
             float X(int head, int c, int i) => isKey
-                ? latent[shape.KeyOffset(head) + (c * Tokens) + oracle.KeyOrder[i]]
+                ? latent[shape.KeyOffset(head) + (c * Tokens) + oracle.Order[i]]
                 : latent[shape.ValueOffset(head) + (oracle.Order[i] * shape.ValueSize(head)) + c];
             int Size(int head) => isKey ? shape.KeySize(head) : shape.ValueSize(head);
             CheckChannels(format, tensor, shape.HeadCount, Size, X);

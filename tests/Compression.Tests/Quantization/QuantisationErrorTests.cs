@@ -98,8 +98,6 @@ public sealed class QuantisationErrorTests
     private static bool IsSeventh(LatentShape shape, int i) =>
         i < shape.ValueOffset(0) ? i / 64 == 7 : (i - shape.ValueOffset(0)) % 64 == 7;
 
-    private static int[] Inverse(int[] order) => [.. Enumerable.Range(0, order.Length).OrderBy(i => order[i])];
-
     private static void CheckError(string spec, LatentShape shape, float[] latent)
     {
         LayerQuantiser quantiser = QuantiserFormat.Of(spec).Create(shape, SimdPaths.Best);
@@ -107,19 +105,22 @@ public sealed class QuantisationErrorTests
         Assert.True(quantiser.IsWellFormed(payload));
         float[] decoded = Payloads.Decode(quantiser, payload);
         var oracle = new QuantiserOracle(QuantiserFormat.Of(spec), shape, payload);
-        int[] storedKeys = Inverse(oracle.KeyOrder);
-        int[] storedValues = Inverse(oracle.Order);
+        int[] stored = new int[64];
+        for (int i = 0; i < 64; i++)
+        {
+            stored[oracle.Order[i]] = i;
+        }
 
         for (int head = 0; head < shape.HeadCount; head++)
         {
             for (int i = 0; i < 64 * shape.KeySize(head); i++)
             {
-                Check(oracle.Keys, head, i / 64, storedKeys[i % 64], shape.KeyOffset(head) + i);
+                Check(oracle.Keys, head, i / 64, stored[i % 64], shape.KeyOffset(head) + i);
             }
 
             for (int i = 0; i < 64 * shape.ValueSize(head); i++)
             {
-                Check(oracle.Values, head, i % shape.ValueSize(head), storedValues[i / shape.ValueSize(head)], shape.ValueOffset(head) + i);
+                Check(oracle.Values, head, i % shape.ValueSize(head), stored[i / shape.ValueSize(head)], shape.ValueOffset(head) + i);
             }
         }
 

@@ -28,7 +28,7 @@ internal sealed record QuantiserFormat(
         Mixed("zipcache(high=3,keys=channel,salient=0.75)", 48, 3, 2) with { KeyBits = 4, HasChannelwiseKeys = true },
     ];
 
-    /// <summary>Bits of all of K, which is then stored in the order of its tokens; 0: as V.</summary>
+    /// <summary>Bits of all of K; 0: as V.</summary>
     public int KeyBits { get; init; }
 
     public (int Count, int Bits)[] KeySegments =>

@@ -25,17 +25,12 @@ internal sealed class QuantiserOracle
             Assert.Equal(format.Segments[0].Count, BitOperations.PopCount(chosen));
             Order = [.. Order.Where(token => (chosen >> token & 1) == 1), .. Order.Where(token => (chosen >> token & 1) == 0)];
         }
-
-        KeyOrder = format.KeyBits > 0 ? [.. Enumerable.Range(0, Tokens)] : Order;
     }
 
     public int SizeBytes { get; }
 
-    /// <summary>Tokens as V of them is stored.</summary>
+    /// <summary>Tokens as they are stored.</summary>
     public int[] Order { get; }
-
-    /// <summary>Tokens as K of them is stored.</summary>
-    public int[] KeyOrder { get; }
 
     public QuantisedTensor Keys => _keys;
 
@@ -51,7 +46,7 @@ internal sealed class QuantiserOracle
             {
                 for (int c = 0; c < _shape.KeySize(head); c++)
                 {
-                    latent[_shape.KeyOffset(head) + (c * Tokens) + KeyOrder[i]] = Restore(_keys, head, c, i);
+                    latent[_shape.KeyOffset(head) + (c * Tokens) + Order[i]] = Restore(_keys, head, c, i);
                 }
 
                 for (int c = 0; c < _shape.ValueSize(head); c++)
@@ -79,7 +74,7 @@ internal sealed class QuantiserOracle
                 chain = MathF.FusedMultiplyAdd(scaled[c], _keys.Code(head, c, i), chain);
             }
 
-            scores[KeyOrder[i]] = _keys.IsTokenwise ? MathF.FusedMultiplyAdd(chain, _keys.Scale(head, 0, i), _keys.Zero(head, 0, i) * sum) : chain;
+            scores[Order[i]] = _keys.IsTokenwise ? MathF.FusedMultiplyAdd(chain, _keys.Scale(head, 0, i), _keys.Zero(head, 0, i) * sum) : chain;
         }
     }
 

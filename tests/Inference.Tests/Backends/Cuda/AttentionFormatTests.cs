@@ -13,9 +13,9 @@ public sealed class AttentionFormatTests
     [InlineData("int8", 8, 0, 0, 2)]
     [InlineData("int4", 4, 0, 0, 4)]
     [InlineData("int2", 2, 0, 0, 8)]
-    [InlineData("zipcache", 3, 16, 4, 4)]
-    [InlineData("zipcache(low=2,salient=0.5,choose=random)", 2, 32, 4, 5)]
-    [InlineData("zipcache(low=2,salient=0.2)", 2, 16, 4, 6)]
+    [InlineData("zipcache(keybits=mixed,low=3)", 3, 16, 4, 4)]
+    [InlineData("zipcache(choose=random,keybits=mixed,salient=0.5)", 2, 32, 4, 5)]
+    [InlineData("zipcache(keybits=mixed,salient=0.2)", 2, 16, 4, 6)]
     public void TryCreate_SpecThatKernelsRead_GivesItsFormat(string spec, int bits, int salient, int high, int openWeight)
     {
         Assert.True(AttentionFormat.TryCreate(CodecRegistry.Create(spec, Geometry), 4, out AttentionFormat? format, out string? reason), reason);
@@ -29,7 +29,7 @@ public sealed class AttentionFormatTests
     [InlineData("kivi4")]
     [InlineData("gear")]
     [InlineData("zipcache(keys=channel)")]
-    [InlineData("zipcache(high=3,keybits=4,low=2)")]
+    [InlineData("zipcache")]
     [InlineData("zipcache(high=8)")]
     public void TryCreate_SpecThatKernelsDoNotRead_SaysWhichTheyDo(string spec)
     {
@@ -53,8 +53,8 @@ public sealed class AttentionFormatTests
     [InlineData("int8")]
     [InlineData("int4")]
     [InlineData("int2")]
-    [InlineData("zipcache")]
-    [InlineData("zipcache(low=2,salient=0.75)")]
+    [InlineData("zipcache(keybits=mixed,low=3)")]
+    [InlineData("zipcache(keybits=mixed,salient=0.75)")]
     public void Place_AnyPayload_KeepsTheBytesOfBothParts(string spec)
     {
         foreach (int headSize in (int[])[64, 128])
@@ -83,7 +83,7 @@ public sealed class AttentionFormatTests
     {
         foreach (int headSize in (int[])[64, 128])
         {
-            foreach (string spec in (string[])["raw", "int8", "int4", "int2", "zipcache", "zipcache(salient=0.75)", "zipcache(low=2)"])
+            foreach (string spec in (string[])["raw", "int8", "int4", "int2", "zipcache(keybits=mixed,low=3)", "zipcache(keybits=mixed,low=3,salient=0.75)", "zipcache(keybits=mixed)"])
             {
                 KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, 1, headSize));
                 Assert.True(AttentionFormat.TryCreate(codec, 1, out AttentionFormat? format, out _));

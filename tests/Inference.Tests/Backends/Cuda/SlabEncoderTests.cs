@@ -17,7 +17,7 @@ public sealed class SlabEncoderTests
     private const double RelativeTolerance = 1e-4;
 
     public static TheoryData<string> Specs { get; } =
-        ["raw", "int8", "int4", "int2", "zipcache", "zipcache(low=2,norm=none)", "zipcache(low=2,salient=0.5,norm=official)", "zipcache(salient=0.75,probes=1)"];
+        ["raw", "int8", "int4", "int2", "zipcache(keybits=mixed,low=3)", "zipcache(keybits=mixed,norm=none)", "zipcache(keybits=mixed,norm=official,salient=0.5)", "zipcache(keybits=mixed,low=3,probes=1,salient=0.75)"];
 
     [Theory]
     [MemberData(nameof(Specs))]
@@ -42,8 +42,8 @@ public sealed class SlabEncoderTests
     }
 
     [Theory]
-    [InlineData("zipcache(choose=random)")]
-    [InlineData("zipcache(mode=paper)")]
+    [InlineData("zipcache(choose=random,keybits=mixed,low=3)")]
+    [InlineData("zipcache(keybits=mixed,low=3,mode=paper)")]
     public void IsEncodable_OtherChoiceOfTokens_SaysSo(string spec)
     {
         KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, 2, 64));
@@ -54,7 +54,7 @@ public sealed class SlabEncoderTests
 
     [Theory]
     [InlineData("raw")]
-    [InlineData("zipcache")]
+    [InlineData("zipcache(keybits=mixed,low=3)")]
     public void IsEncodable_BlockLocalOrNoChoice_IsTrue(string spec)
     {
         KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, 2, 64));

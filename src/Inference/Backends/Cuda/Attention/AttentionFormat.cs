@@ -86,8 +86,9 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
     private static AttentionFormat? OfZipCache(CodecStage stage, int headSize)
     {
-        int high = 4, low = 3;
+        int high = 4, low = 2;
         double salient = 0.25;
+        bool areKeysMixed = false;
         foreach ((string name, string value) in stage.Parameters)
         {
             switch (name)
@@ -101,13 +102,15 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
                 case "salient":
                     salient = double.Parse(value, CultureInfo.InvariantCulture);
                     break;
+                case "keybits":
+                    areKeysMixed = value == "mixed";
+                    break;
                 case "keys" when value != "token":
-                case "keybits" when value != "mixed":
                     return null;
             }
         }
 
         int quarters = Math.Clamp((int)Math.Round(4 * salient, MidpointRounding.AwayFromZero), 1, 3);
-        return high == 4 && low is (3 or 2) ? new AttentionFormat(headSize, low, 16 * quarters, high) : null;
+        return areKeysMixed && high == 4 && low is (3 or 2) ? new AttentionFormat(headSize, low, 16 * quarters, high) : null;
     }
 }
