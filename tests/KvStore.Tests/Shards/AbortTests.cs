@@ -45,6 +45,24 @@ public sealed class AbortTests
         Assert.All(cluster.Shards, shard => Assert.True(shard.Store.Counters.AbortedBlocks > 100));
     }
 
+    [Fact]
+    public async Task Put_CallerGoesWhileAFrameIsRead_ItsSlabIsFreed()
+    {
+        await using TestStore store = await TestStore.StartAsync();
+        using (var frame = new Protocol.SlabFrame(TestSlabs.Id(1), 0, TestSlabs.LayerCount, TestSlabs.Make(SlabPool.Shared, TestSlabs.Id(1), 0))
+        {
+            WorkerId = "worker-0",
+            Epoch = TestSlabs.Epoch,
+        })
+        {
+            await CutShard.PutAndCutAsync(store, frame);
+        }
+
+        // It was taken in, and let go with its block, which nobody can complete any more.
+        Assert.Equal((0, 0), (SlabPool.Shared.RentedCount, store.Tier.Stat().BlockCount));
+        Assert.Equal((1, 1), (store.Tier.Counters.PutSlabs, store.Tier.Counters.AbortedBlocks));
+    }
+
     private static async Task<(bool WasPutCut, bool WasReadCut)> TransferAsync(
         ShardClient client, BlockId[] ids, int slabsPut, int slabsRead, bool hasReader)
     {

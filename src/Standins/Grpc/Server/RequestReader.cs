@@ -89,13 +89,29 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
             {
                 if (isWhole)
                 {
-                    _body.AdvanceTo(buffer.Start);
+                    Advance(buffer.Start);
                 }
                 else
                 {
                     _body.AdvanceTo(buffer.Start, buffer.End);
                 }
             }
+        }
+    }
+
+    /// <summary>
+    /// Leaves a message behind. A pipe whose request was aborted meanwhile throws, and so would the message be lost that was made of it, with what it
+    /// owns: it is handed over all the same, and the next read says what happened.
+    /// </summary>
+    private void Advance(SequencePosition consumed)
+    {
+        try
+        {
+            _body.AdvanceTo(consumed);
+        }
+        catch (Exception ex) when (ex is OperationCanceledException or IOException)
+        {
+            // Reads after this one throw the same.
         }
     }
 
