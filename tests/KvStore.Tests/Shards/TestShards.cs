@@ -34,7 +34,7 @@ internal sealed class TestShards : IAsyncDisposable
 
     public TestShard At(string address) => Shards.Single(shard => shard.Address == address);
 
-    public ShardClient Client(int replicaCount) => new(new ShardView(Addresses, replicaCount));
+    public ShardClient Client(int replicaCount, ShardReadOptions? options = null) => new(new ShardView(Addresses, replicaCount), options);
 
     public async ValueTask DisposeAsync()
     {
