@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Reflection;
+using Google.Protobuf;
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Hosting;
@@ -85,6 +86,62 @@ public sealed class SlabStreamTests
 
         await store.PutAsync([TestSlabs.Id(1)]);
         Assert.Equal("1:0 1:1 1:2", await store.GetAllAsync([1]));
+    }
+
+    [Theory]
+    [InlineData(false, "a frame that became a status")]
+    [InlineData(false, "OK with a reason")]
+    [InlineData(false, "the reply to a Put")]
+    [InlineData(true, "no reply")]
+    [InlineData(true, "before the End")]
+    public async Task Calls_StatusIsDamaged_FailAndTheirConnectionIsClosed(bool isPut, string damage)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        await using TestStore store = await TestStore.StartAsync(
+            listenAddress: "http://127.0.0.1:0", configure: options => options.AdvertisedSlabPort = ((IPEndPoint)listener.LocalEndpoint).Port);
+        using var streams = new SlabStreamInvoker(new UnaryOnlyInvoker(store.Client), store.Addresses[0]);
+        Task connecting = streams.ConnectAsync();
+        using Socket socket = await listener.AcceptSocketAsync().Soon();
+        using var server = new SlabSocket(socket);
+        await server.GreetAsync(default).Soon();
+        await connecting.Soon();
+
+        SlabStreamStatus status = damage switch
+        {
+            "OK with a reason" => new SlabStreamStatus { Detail = "block_ids names a block twice" },
+            "the reply to a Put" or "before the End" => new SlabStreamStatus { PutReply = new PutReply { SlabsStored = 1 } },
+            _ => new SlabStreamStatus(),
+        };
+        byte[] message = new byte[SlabMessageHeader.SizeBytes + status.CalculateSize()];
+        new SlabMessageHeader
+        {
+            Kind = SlabMessageKind.Status,
+            ExtraSizeBytes = status.CalculateSize(),
+            BlockId = damage == "a frame that became a status" ? TestSlabs.Id(1) : default,
+        }.Write(message);
+        status.ToByteArray().CopyTo(message, SlabMessageHeader.SizeBytes);
+
+        var client = new V1.KvStore.KvStoreClient(streams);
+        using IDisposable call = isPut ? client.Put() : client.Get(new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) } });
+        if (call is AsyncClientStreamingCall<Protocol.SlabFrame, PutReply> put && damage != "before the End")
+        {
+            await put.RequestStream.CompleteAsync().Soon();
+        }
+        else if (call is AsyncClientStreamingCall<Protocol.SlabFrame, PutReply> begun)
+        {
+            using var frame = new Protocol.SlabFrame(TestSlabs.Id(1), 0, TestSlabs.LayerCount, TestSlabs.Make(SlabPool.Shared, TestSlabs.Id(1), 0));
+            await begun.RequestStream.WriteAsync(frame).Soon();
+        }
+
+        (await server.ReceiveAsync().Soon())!.Value.Slab?.Dispose();
+        await socket.SendAsync(message);
+
+        RpcException error = await Assert.ThrowsAsync<RpcException>(() => call is AsyncServerStreamingCall<Protocol.SlabFrame> get
+            ? get.ResponseStream.MoveNext(default).Soon()
+            : ((AsyncClientStreamingCall<Protocol.SlabFrame, PutReply>)call).ResponseAsync.Soon());
+        Assert.Equal(StatusCode.Internal, error.StatusCode);
+        Assert.Null(await server.ReceiveAsync().Soon());
     }
 
     [Fact]

@@ -39,28 +39,39 @@ internal abstract class SlabCall : IDisposable
 
     /// <summary>Takes in how the call ended.</summary>
     /// <exception cref="RpcException">Not with OK.</exception>
+    /// <exception cref="InvalidDataException">With OK and a reason why not.</exception>
     protected PutReply? End(in SlabMessage message)
     {
         SlabStreamStatus end = SlabStreamStatus.Parser.ParseFrom(message.Extra);
+        if (end.Code == (int)StatusCode.OK && end.Detail.Length > 0)
+        {
+            throw new InvalidDataException($"the store ended a call with OK and yet with a reason: {end.Detail}");
+        }
+
         foreach ((string key, string value) in end.Trailers)
         {
             Trailers.Add(key, value);
         }
 
         Status = new Status((StatusCode)end.Code, end.Detail);
-        _cancellation.Dispose();
         if (Status.StatusCode != StatusCode.OK)
         {
+            _cancellation.Dispose();
             Break();
             throw new RpcException(Status, Trailers);
         }
 
+        return end.PutReply;
+    }
+
+    /// <summary>Both ends have said all of this call, and nothing else: the connection may carry the next.</summary>
+    protected void Release()
+    {
+        _cancellation.Dispose();
         if (Interlocked.Exchange(ref _owned, null) is { } connection)
         {
             _pool.Return(connection);
         }
-
-        return end.PutReply;
     }
 
     /// <summary>What gRPC would throw for this error of the connection.</summary>

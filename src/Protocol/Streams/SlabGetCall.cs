@@ -44,7 +44,12 @@ internal sealed class SlabGetCall(GetRequest request, SlabSocket connection, Sla
 
     private bool EndOfFrames(in SlabMessage message)
     {
-        End(message);
+        if (End(message) is not null)
+        {
+            throw new InvalidDataException("the store ended a Get with the reply to a Put");
+        }
+
+        Release();
         return false;
     }
 }

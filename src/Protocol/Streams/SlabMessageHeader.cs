@@ -70,11 +70,14 @@ public readonly record struct SlabMessageHeader
             BlockId = BlockId.Read(source[BlockIdOffset..]),
             Owner = BlockId.Read(source[OwnerOffset..]),
         };
-        bool isKnown = header.Kind is >= SlabMessageKind.Get and <= SlabMessageKind.Status;
+        // All but frames leave the rest at 0: a frame whose kind was damaged must not end its call.
+        bool isKnown = header.Kind == SlabMessageKind.Frame
+            || (header.Kind is SlabMessageKind.Get or SlabMessageKind.End or SlabMessageKind.Status
+                && header == new SlabMessageHeader { Kind = header.Kind, ExtraSizeBytes = header.ExtraSizeBytes });
         return isKnown
             && header.ExtraSizeBytes is >= 0 and <= MaxExtraSizeBytes
             && header.SlabSizeBytes >= 0
-            && header.SlabSizeBytes <= (header.Kind == SlabMessageKind.Frame ? GrpcChannels.MaxMessageSizeBytes : 0)
+            && header.SlabSizeBytes <= GrpcChannels.MaxMessageSizeBytes
             ? header
             : throw new InvalidDataException(
                 $"no slab stream message: kind {(int)header.Kind}, {header.ExtraSizeBytes} extra bytes, a slab of {header.SlabSizeBytes} bytes");

@@ -7,6 +7,10 @@ namespace KvCluster.Protocol.Streams;
 internal sealed class SlabPutCall : SlabCall, IClientStreamWriter<SlabFrame>
 {
     private bool _hasBegun;
+    private volatile bool _isEnding;
+
+    // This end's End and the other's status: the connection is free after both.
+    private int _openEndCount = 2;
 
     public SlabPutCall(SlabSocket connection, SlabConnectionPool pool, CancellationToken cancellationToken)
         : base(connection, pool, cancellationToken) => Response = ReceiveReplyAsync();
@@ -28,7 +32,9 @@ internal sealed class SlabPutCall : SlabCall, IClientStreamWriter<SlabFrame>
     public async Task CompleteAsync()
     {
         await ThrowIfEndedAsync();
+        _isEnding = true;
         await SendAsync(Connection.SendAsync(SlabMessageKind.End, default));
+        CloseEnd();
     }
 
     private async ValueTask SendAsync(ValueTask sending)
@@ -58,16 +64,31 @@ internal sealed class SlabPutCall : SlabCall, IClientStreamWriter<SlabFrame>
         try
         {
             SlabMessage? message = await Connection.ReceiveAsync();
-            return message switch
+            PutReply reply = message switch
             {
                 { Kind: SlabMessageKind.Status } end => End(end) ?? throw new InvalidDataException("the store ended a Put without a reply"),
                 null => throw new IOException("it was closed"),
                 { } other => throw new InvalidDataException($"the store sent {other.Kind} in a Put"),
             };
+            if (!_isEnding)
+            {
+                throw new InvalidDataException("the store ended a Put before its End");
+            }
+
+            CloseEnd();
+            return reply;
         }
         catch (Exception error) when (IsOfConnection(error))
         {
             throw Failure(error);
+        }
+    }
+
+    private void CloseEnd()
+    {
+        if (Interlocked.Decrement(ref _openEndCount) == 0)
+        {
+            Release();
         }
     }
 }
