@@ -25,7 +25,7 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
     /// <summary>Blocks that a shard had already.</summary>
     public int KnownCount => _knownCount;
 
-    /// <summary>Copies the blocks that were not copied by an earlier call, or not taken.</summary>
+    /// <summary>Copies the blocks that were not copied by an earlier call, or not taken. A shard that can't be given its blocks costs the others nothing.</summary>
     /// <param name="homesOf">Where a block should be.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async Task CopyAsync(Func<BlockId, IEnumerable<string>> homesOf, CancellationToken cancellationToken)
@@ -63,9 +63,18 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
             Interlocked.Add(ref _copiedCount, unknown.Length);
             memory.Counters.HandedOverBlocks(unknown.Length);
         }
-        catch (RpcException error) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
-            Log.NotTaken(logger, home, ids.Length, error.StatusCode, error.Status.Detail);
+            memory.Counters.NotHandedOverBlocks(ids.Length);
+            if (error is RpcException { Status: var status })
+            {
+                Log.NotTaken(logger, home, ids.Length, status.StatusCode, status.Detail);
+            }
+            else
+            {
+                Log.CopyFailed(logger, home, ids.Length, error);
+            }
+
             lock (_lock)
             {
                 _done.ExceptWith(ids);

@@ -15,4 +15,7 @@ internal static partial class Log
 
     [LoggerMessage(4, LogLevel.Information, "Copied {BlockCount} blocks to shard {Address}, which joined; it had {KnownCount} more already")]
     public static partial void CopiedToJoined(ILogger logger, int blockCount, string address, int knownCount);
+
+    [LoggerMessage(5, LogLevel.Error, "{BlockCount} blocks could not be copied to shard {Address}; others go on")]
+    public static partial void CopyFailed(ILogger logger, string address, int blockCount, Exception error);
 }

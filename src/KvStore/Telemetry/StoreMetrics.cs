@@ -26,7 +26,8 @@ internal sealed class StoreMetrics : IHostedService, IDisposable
         Count("expired.blocks", null, () => counters.ExpiredBlocks, "Blocks dropped because nobody had asked for them in time.");
         Count("dropped.blocks", null, () => counters.DroppedBlocks, "Blocks dropped on request.");
         Count("aborted.blocks", null, () => counters.AbortedBlocks, "Blocks whose writers went away before they were complete.");
-        Count("handed_over.blocks", null, () => counters.HandedOver, "Blocks copied to other shards before this one stopped.");
+        Count("handed_over.blocks", null, () => counters.HandedOver, "Blocks copied to other shards, as one joined or before this one stopped.");
+        Count("not_handed_over.blocks", null, () => counters.NotHandedOver, "Blocks that another shard did not take or could not be given; each attempt counts.");
         Count("refused.slabs", null, () => counters.RefusedSlabs, "Slabs refused by verification at Put.");
         Count("corrupt.slabs", null, () => counters.CorruptSlabs, "Stored slabs found bad at Get.");
         Count("stale_epoch.puts", null, () => counters.StaleEpochPuts, "Puts of an older incarnation of a worker.");

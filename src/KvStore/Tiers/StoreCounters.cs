@@ -17,6 +17,7 @@ internal sealed class StoreCounters
     private long _droppedBlocks;
     private long _abortedBlocks;
     private long _handedOverBlocks;
+    private long _notHandedOverBlocks;
     private long _belowHitBlocks;
     private long _promotedBlocks;
     private long _overQuotaBlocks;
@@ -48,8 +49,11 @@ internal sealed class StoreCounters
 
     public long AbortedBlocks => Volatile.Read(ref _abortedBlocks);
 
-    /// <summary>Blocks copied to other shards before this one stopped.</summary>
+    /// <summary>Blocks copied to other shards, as one joined or before this one stopped.</summary>
     public long HandedOver => Volatile.Read(ref _handedOverBlocks);
+
+    /// <summary>Blocks that another shard did not take or could not be given; each attempt counts.</summary>
+    public long NotHandedOver => Volatile.Read(ref _notHandedOverBlocks);
 
     /// <summary>Of the blocks found: those that only a lower tier had.</summary>
     public long BelowHitBlocks => Volatile.Read(ref _belowHitBlocks);
@@ -68,6 +72,8 @@ internal sealed class StoreCounters
     public void ExpiredBlock() => Interlocked.Increment(ref _expiredBlocks);
 
     public void HandedOverBlocks(int count) => Interlocked.Add(ref _handedOverBlocks, count);
+
+    public void NotHandedOverBlocks(int count) => Interlocked.Add(ref _notHandedOverBlocks, count);
 
     public void StoredSlab(int sizeBytes)
     {

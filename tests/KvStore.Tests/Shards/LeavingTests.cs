@@ -50,6 +50,28 @@ public sealed class LeavingTests
         Assert.Equal((0, 0), (client.Counters.MovedBlocks, client.Counters.FallBackBlocks));
     }
 
+    [Fact]
+    public async Task Join_AShardThatIsNoAddress_IsCountedAndTriedAgainAndLeavingGoesOn()
+    {
+        BlockId[] ids = [.. Enumerable.Range(0, 50).Select(TestSlabs.Id)];
+        await using ShardGateway gateway = await ShardGateway.StartAsync();
+        await using TestShards cluster = await TestShards.StartAsync(2, gateway.Address);
+        gateway.Settle();
+        await using var client = new ShardClient(gateway.View());
+        await client.PutAsync(ids);
+        var nowhere = new V1.WorkerDescription { WorkerId = "shard-x", Role = V1.WorkerRole.Kvstore, Address = "no address" };
+        gateway.Join(nowhere);
+        await gateway.HeardByAllAsync();
+        int ownCount = ids.Where(cluster.Shards[0].Holds).Count(id => gateway.View().HomesOf(id).Contains(nowhere.Address));
+        Assert.InRange(ownCount, 1, 40);
+
+        await Eventually.TrueAsync(() => cluster.Shards[0].Store.Counters.NotHandedOver >= 2 * ownCount);
+
+        // What has a real home among the others still gets there.
+        await cluster.Shards[0].StopAsync();
+        Assert.All(ids, id => Assert.True(cluster.Shards[1].Holds(id) || gateway.View().HomesOf(id).Contains(nowhere.Address)));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
