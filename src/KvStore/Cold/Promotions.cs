@@ -8,7 +8,7 @@ namespace KvCluster.KvStore.Cold;
 /// Brings blocks that reads want from a cold tier into memory: each once however many wait for it, and for each read some blocks ahead
 /// of what it has delivered.
 /// </summary>
-internal sealed class Promotions(MemoryTier memory, IColdTier cold) : IAsyncDisposable
+internal sealed class Promotions(MemoryTier memory, IColdTier cold, ILogger logger) : IAsyncDisposable
 {
     private const int MaxConcurrentReads = 8;
 
@@ -147,13 +147,18 @@ internal sealed class Promotions(MemoryTier memory, IColdTier cold) : IAsyncDisp
             await Task.Yield();
             read = await cold.ReadAsync(fetch.Id);
         }
+        catch (Exception error)
+        {
+            // What a tier does not expect of itself, such as no memory for the slabs. Nobody awaits this: readers hear that the block does not come.
+            cold.Counters.FailedRead();
+            Log.FetchFailed(logger, fetch.Id, error);
+        }
         finally
         {
             _gate.Release();
             End(fetch, read);
+            PumpStarved();
         }
-
-        PumpStarved();
     }
 
     private void End(BlockFetch fetch, ColdRead read)

@@ -25,7 +25,17 @@ internal sealed partial class DiskTier
                 record.Segment.ReaderCount++;
             }
 
-            RecordRead read = await Task.Run(() => Read(record));
+            RecordRead read;
+            try
+            {
+                read = await Task.Run(() => Read(record));
+            }
+            catch
+            {
+                Leave(record);
+                throw;
+            }
+
             if (End(record, read))
             {
                 return new ColdRead(read.Block, WasLost: read.Fault == RecordFault.Damaged);
@@ -51,10 +61,8 @@ internal sealed partial class DiskTier
     private bool End(DiskRecord record, in RecordRead read)
     {
         bool isLost = false;
-        bool isLast;
         lock (_lock)
         {
-            isLast = --record.Segment.ReaderCount == 0 && record.Segment.IsRetired;
             record.WasUsed = true;
             if (read.Block is null && _index.IsLive(record))
             {
@@ -68,11 +76,7 @@ internal sealed partial class DiskTier
             }
         }
 
-        if (isLast)
-        {
-            record.Segment.File.Dispose();
-        }
-
+        Leave(record);
         if (read.Block is { } block)
         {
             Counters.Read(block.SizeBytes);
@@ -83,5 +87,19 @@ internal sealed partial class DiskTier
         }
 
         return read.Block is not null || isLost;
+    }
+
+    private void Leave(DiskRecord record)
+    {
+        bool isLast;
+        lock (_lock)
+        {
+            isLast = --record.Segment.ReaderCount == 0 && record.Segment.IsRetired;
+        }
+
+        if (isLast)
+        {
+            record.Segment.File.Dispose();
+        }
     }
 }

@@ -43,7 +43,8 @@ internal static class TierServices
 
         // In the order registered, the faster tier first.
         services.AddSingleton(provider => new TieredStore(
-            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Memory(options)));
+            options.EffectiveMemoryBudgetBytes, [.. provider.GetServices<ColdLevel>()], provider.GetRequiredService<TimeProvider>(), Memory(options),
+            provider.GetRequiredService<ILogger<TieredStore>>()));
         services.AddSingleton(provider => provider.GetRequiredService<TieredStore>().Memory);
         services.AddSingleton<IBlockTier>(provider => provider.GetRequiredService<TieredStore>());
         return services.AddHostedService<FlushAtStop>();

@@ -3,6 +3,7 @@ using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KvCluster.KvStore.Tiers;
 
@@ -28,12 +29,14 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     /// <param name="levels">One or two tiers below, the faster first; the caller's to dispose, after this.</param>
     /// <param name="time">Clock of leases.</param>
     /// <param name="options">Of the memory tier; null for its defaults.</param>
-    public TieredStore(long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, MemoryTierOptions? options = null)
+    /// <param name="logger">Hears of blocks that a tier failed to bring up; null for nobody.</param>
+    public TieredStore(
+        long memoryBudgetBytes, IReadOnlyList<ColdLevel> levels, TimeProvider time, MemoryTierOptions? options = null, ILogger<TieredStore>? logger = null)
     {
         ColdTiers = [.. levels.Select(level => level.Tier)];
         _cold = levels.Count == 1 ? levels[0].Tier : new ColdChain(levels[0].Tier, levels[1].Tier);
         Memory = new MemoryTier(memoryBudgetBytes, time, new Demotion(_cold, levels), Counters, options);
-        _promotions = new Promotions(Memory, _cold);
+        _promotions = new Promotions(Memory, _cold, logger ?? NullLogger<TieredStore>.Instance);
     }
 
     public StoreCounters Counters { get; } = new();

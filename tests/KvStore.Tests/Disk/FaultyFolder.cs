@@ -13,6 +13,9 @@ internal sealed class FaultyFolder(IDataFolder folder) : IDataFolder
 
     public bool FailsReads { get; set; }
 
+    /// <summary>Thrown by the next read, once.</summary>
+    public Exception? NextReadError { get; set; }
+
     /// <summary>Thrown by every write.</summary>
     public Exception? WriteError { get; set; }
 
@@ -52,6 +55,12 @@ internal sealed class FaultyFolder(IDataFolder folder) : IDataFolder
         public long Read(IReadOnlyList<Memory<byte>> parts, long offset)
         {
             Assert.True(owner._readsMayRun.Wait(TimeSpan.FromSeconds(60)));
+            if (owner.NextReadError is { } error)
+            {
+                owner.NextReadError = null;
+                throw error;
+            }
+
             return owner.FailsReads ? throw new IOException("Input/output error") : file.Read(parts, offset);
         }
 

@@ -175,6 +175,31 @@ public sealed class TieredStoreTests
     }
 
     [Fact]
+    public async Task Read_NoRoomButThatOfABlockWhoseTierThrows_GoesOnWithThatRoom()
+    {
+        using var folder = new FaultyFolder(new MemoryFolder());
+        await using var tiers = new TestTiers(folder, _pool, _time, memoryBlocks: 4);
+        tiers.PutAll(Ten);
+        await tiers.Disk.FlushAsync(default).Soon();
+        string lease = tiers.Lease(8, 9);
+        folder.StopReads();
+        folder.NextReadError = new InsufficientMemoryException("The system gives no more.");
+        ReadSession failing = tiers.Store.OpenRead([TestSlabs.Id(0)]);
+        ReadSession waiting = tiers.Store.OpenRead([TestSlabs.Id(1)]);
+        ReadStep step = tiers.Store.Read(waiting);
+        Assert.Equal((ReadStepKind.Idle, false, 1), (step.Kind, step.IsFetching, failing.FetchCount));
+
+        folder.ResumeReads();
+
+        await step.Wake!.Soon();
+        Assert.Equal("1", await tiers.ReadOnAsync(waiting, 1));
+        Assert.Equal("0", await tiers.ReadOnAsync(failing, 0));
+        Assert.Equal(1, tiers.Disk.Counters.FailedReads);
+        tiers.Store.ReleaseLease(lease);
+        await tiers.CheckIntegrityAsync();
+    }
+
+    [Fact]
     public async Task CloseRead_WhileBlocksComeUp_LeavesNothingPinned()
     {
         using var folder = new FaultyFolder(new MemoryFolder());
