@@ -16,6 +16,6 @@ COPY --from=build /app .
 COPY models/demo/model models/demo/model
 # The unprivileged user that the .NET images bring.
 USER $APP_UID
-EXPOSE 8080 8081 8082 8083 8084 8093
+EXPOSE 8080 8081 8082 8083 8084 8093 8094
 ENTRYPOINT ["dotnet", "/app/KvCluster/kvcluster.dll"]
 CMD ["serve"]

@@ -14,6 +14,10 @@ internal sealed class DecodeMetrics : IDisposable
     private readonly Counter<long> _promptTokens;
     private readonly Counter<long> _refusedSlabs;
     private readonly Counter<long> _receivedBytes;
+    private readonly Counter<long> _handOvers;
+    private readonly Counter<long> _directSlabs;
+    private readonly Counter<long> _directBytes;
+    private readonly Counter<long> _stalePuts;
     private readonly Counter<long> _writtenBlocks;
     private readonly Counter<long> _unwrittenBlocks;
     private readonly Histogram<double> _queueTime;
@@ -30,6 +34,11 @@ internal sealed class DecodeMetrics : IDisposable
         _promptTokens = _meter.CreateCounter<long>("kvcluster.decode.prompt_tokens", description: "Tokens whose KV was needed, by source: received or computed.");
         _refusedSlabs = _meter.CreateCounter<long>("kvcluster.decode.refused_slabs", description: "Slabs that failed verification.");
         _receivedBytes = _meter.CreateCounter<long>("kvcluster.decode.received_bytes", "By", "Bytes of the slabs taken in.");
+        _handOvers = _meter.CreateCounter<long>(
+            "kvcluster.decode.direct_hand_overs", description: "Prompts that prefill workers were to hand over directly, by result: direct, or read from the KvStore because that broke or came late.");
+        _directSlabs = _meter.CreateCounter<long>("kvcluster.decode.direct_slabs", description: "Slabs taken straight from prefill workers.");
+        _directBytes = _meter.CreateCounter<long>("kvcluster.decode.direct_bytes", "By", "Their bytes, a part of those received.");
+        _stalePuts = _meter.CreateCounter<long>("kvcluster.decode.stale_epoch_puts", description: "Puts refused because a newer incarnation of the prefill worker is known.");
         _writtenBlocks = _meter.CreateCounter<long>("kvcluster.decode.written_blocks", description: "Blocks that filled here and reached the KvStore.");
         _unwrittenBlocks = _meter.CreateCounter<long>("kvcluster.decode.unwritten_blocks", description: "Blocks that filled here and did not reach the KvStore.");
         _queueTime = _meter.CreateHistogram<double>("kvcluster.decode.queue_time", "s", "From a call's arrival until there is room for its KV.");
@@ -63,6 +72,17 @@ internal sealed class DecodeMetrics : IDisposable
         _promptTokens.Add(receivedTokenCount, new KeyValuePair<string, object?>("source", "received"));
         _promptTokens.Add(computedTokenCount, new KeyValuePair<string, object?>("source", "computed"));
     }
+
+    /// <param name="result">direct, broken or late.</param>
+    public void RecordHandOver(string result) => _handOvers.Add(1, new KeyValuePair<string, object?>("result", result));
+
+    public void RecordDirectSlab(int sizeBytes)
+    {
+        _directSlabs.Add(1);
+        _directBytes.Add(sizeBytes);
+    }
+
+    public void RecordStalePut() => _stalePuts.Add(1);
 
     public void RecordTokens(int count) => _tokens.Add(count);
 

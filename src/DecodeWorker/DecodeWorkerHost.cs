@@ -1,3 +1,4 @@
+using KvCluster.DecodeWorker.Direct;
 using KvCluster.DecodeWorker.Engine;
 using KvCluster.DecodeWorker.Grpc;
 using KvCluster.Inference.Engine;
@@ -5,6 +6,7 @@ using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Membership;
 using KvCluster.ServiceDefaults.Options;
+using KvCluster.ServiceDefaults.Streams;
 using KvCluster.V1;
 using KvCluster.Workers;
 
@@ -68,6 +70,11 @@ public static class DecodeWorkerHost
             provider.GetRequiredService<DecodeMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<DecodeEngine>>()));
+        services.AddSingleton<CurrentEpochs>();
+        services.AddSingleton<IWorkerEpochObserver>(provider => provider.GetRequiredService<CurrentEpochs>());
+        services.AddSingleton<DirectHandOvers>();
+        services.AddSingleton<ISlabCalls>(provider => provider.GetRequiredService<DirectHandOvers>());
+        services.AddSlabStreams(options.Slabs);
         services.AddSingleton<DecodeParts>();
         services.AddSingleton<DecodeService>();
         services.AddSingleton<IWorkerLoadSource, ReportedLoad>();
@@ -85,6 +92,7 @@ public static class DecodeWorkerHost
     public static WebApplication MapDecodeWorker(this WebApplication app)
     {
         app.MapGrpcService<DecodeService>();
+        app.MapGrpcService<DirectService>();
         app.Services.GetRequiredService<DecodeMetrics>().Observe(app.Services.GetRequiredService<LoadGauge>());
         return app;
     }

@@ -1,5 +1,6 @@
 using KvCluster.Inference.Engine;
 using KvCluster.ServiceDefaults.Options;
+using KvCluster.ServiceDefaults.Streams;
 
 namespace KvCluster.DecodeWorker;
 
@@ -10,6 +11,15 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
 
     /// <summary>Where gRPC is served; port 0 takes a free one.</summary>
     public string ListenAddress { get; set; } = "http://0.0.0.0:8084";
+
+    /// <summary>
+    /// Port at which prefill workers hand over directly, as slab streams, on the same addresses. Default null: 10 over gRPC's, any free one when that
+    /// is 0. -1: over gRPC alone, as always on a Unix socket.
+    /// </summary>
+    public int? SlabPort { get; set; }
+
+    /// <summary>Port at which prefill workers reach it where something lies between. Default 0: where it is served.</summary>
+    public int AdvertisedSlabPort { get; set; }
 
     /// <summary>Where <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c> are served over HTTP/1.1. Empty: not at all.</summary>
     public string HttpListenAddress { get; set; } = "";
@@ -59,7 +69,10 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
     /// <summary>How long a prompt's next slab may take while prefill runs elsewhere, milliseconds.</summary>
     public int PrefillTimeoutMs { get; set; } = 600_000;
 
-    /// <summary>When prefill has ended and no slab arrives for this long, what is missing is computed here, milliseconds.</summary>
+    /// <summary>
+    /// When prefill has ended and no slab arrives for this long, what is missing is computed here, milliseconds. Handed over directly, it is read from the
+    /// KvStore when none arrives for this long after the first token.
+    /// </summary>
     public int HandOverQuietMs { get; set; } = 200;
 
     /// <summary>KvStore shards that keep each Block, 1 or 2. 0: as the Gateway says.</summary>
@@ -68,8 +81,16 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
     /// <summary>The shortest time after which a replica is asked for a Block too, milliseconds. 0: never.</summary>
     public int HedgeMinMs { get; set; } = 30;
 
+    /// <summary>Where slab streams are served.</summary>
+    public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort);
+
     public IEnumerable<string> Validate()
     {
+        foreach (string fault in Slabs.Validate())
+        {
+            yield return fault;
+        }
+
         if (!ServiceDefaults.Hosting.ListenAddress.TryParse(ListenAddress, out _))
         {
             yield return $"{nameof(ListenAddress)} '{ListenAddress}' is not an address; write {ServiceDefaults.Hosting.ListenAddress.Forms}";

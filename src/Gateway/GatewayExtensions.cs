@@ -3,6 +3,7 @@ using KvCluster.Gateway.Authentication;
 using KvCluster.Gateway.Generation;
 using KvCluster.Gateway.Grains;
 using KvCluster.Gateway.Grpc;
+using KvCluster.Gateway.HandOffs;
 using KvCluster.Gateway.Metrics;
 using KvCluster.Gateway.Models;
 using KvCluster.Gateway.OpenAi;
@@ -27,6 +28,8 @@ public static class GatewayExtensions
         services.AddSingleton(ServedModel.Load(options));
         services.TryAddSingleton<IWorkerClients, WorkerClients>();
         services.AddSingleton<ShardHealth>();
+        services.AddSingleton(provider => new HandOffPolicy(provider.GetRequiredService<TimeProvider>(), Random.Shared));
+        services.AddSingleton<HandOffChooser>();
         services.AddSingleton<RequestServices>();
         services.AddSingleton<ModelDirectory>();
         services.AddSingleton<AdmissionGate>();

@@ -1,3 +1,4 @@
+using KvCluster.Gateway.HandOffs;
 using KvCluster.ServiceDefaults.Options;
 
 namespace KvCluster.Gateway;
@@ -40,6 +41,12 @@ public sealed class GatewayOptions : IValidatedOptions
 
     /// <summary>Time for which cached blocks are leased and re-leased while they are handed over, milliseconds.</summary>
     public int LeaseMs { get; set; } = 30_000;
+
+    /// <summary>
+    /// How a prompt's KV goes from prefill to decode worker: through the KvStore (<c>store</c>, the default), straight and to the KvStore behind
+    /// (<c>direct</c>), or whichever was faster lately (<c>auto</c>).
+    /// </summary>
+    public HandOffMode HandOff { get; set; } = HandOffMode.Store;
 
     /// <summary>KvStore shards that keep each block, 1 or 2. With 2, the loss of a shard loses no block.</summary>
     public int KvReplicas { get; set; } = 1;

@@ -14,6 +14,9 @@ internal sealed class PrefillMetrics : IDisposable
     private readonly Counter<long> _refusedSlabs;
     private readonly Counter<long> _sentSlabs;
     private readonly Counter<long> _sentBytes;
+    private readonly Counter<long> _handOvers;
+    private readonly Counter<long> _directSlabs;
+    private readonly Counter<long> _directBytes;
     private readonly Histogram<double> _queueTime;
     private readonly Histogram<double> _stepTime;
     private readonly Histogram<int> _stepTokens;
@@ -27,6 +30,9 @@ internal sealed class PrefillMetrics : IDisposable
         _refusedSlabs = _meter.CreateCounter<long>("kvcluster.prefill.refused_slabs", description: "Cached slabs that failed verification.");
         _sentSlabs = _meter.CreateCounter<long>("kvcluster.prefill.sent_slabs", description: "Slabs sent to the KvStore.");
         _sentBytes = _meter.CreateCounter<long>("kvcluster.prefill.sent_bytes", "By", "Bytes of the slabs sent.");
+        _handOvers = _meter.CreateCounter<long>("kvcluster.prefill.direct_hand_overs", description: "Prompts to be handed over directly, by result: direct, or store when the decode worker did not take all of it.");
+        _directSlabs = _meter.CreateCounter<long>("kvcluster.prefill.direct_slabs", description: "Slabs that decode workers took directly.");
+        _directBytes = _meter.CreateCounter<long>("kvcluster.prefill.direct_bytes", "By", "Their bytes.");
         _queueTime = _meter.CreateHistogram<double>("kvcluster.prefill.queue_time", "s", "From a call's arrival to its first step.");
         _stepTime = _meter.CreateHistogram<double>("kvcluster.prefill.step_time", "s", "One forward pass with sampling.");
         _stepTokens = _meter.CreateHistogram<int>("kvcluster.prefill.step_tokens", description: "Tokens of a step.");
@@ -60,6 +66,14 @@ internal sealed class PrefillMetrics : IDisposable
     {
         _sentSlabs.Add(slabCount);
         _sentBytes.Add(bytes);
+    }
+
+    /// <summary>A prompt was handed over directly, or with 0 slabs was to be.</summary>
+    public void RecordHandOver(int slabCount, long bytes)
+    {
+        _handOvers.Add(1, new KeyValuePair<string, object?>("result", slabCount > 0 ? "direct" : "store"));
+        _directSlabs.Add(slabCount);
+        _directBytes.Add(bytes);
     }
 
     public void RecordRefused(string reason) => _refusedSlabs.Add(1, new KeyValuePair<string, object?>("reason", reason));

@@ -55,6 +55,7 @@ public static class PrefillWorkerHost
             options.KvReplicas,
             options.HedgeMinMs,
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(_ => new DecodeWorkers(workerId));
         services.AddSingleton(provider => new PrefillEngine(
             provider.GetRequiredService<WorkerModel>().Runner,
             options.KvChunkTokens,

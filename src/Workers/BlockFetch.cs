@@ -11,7 +11,7 @@ namespace KvCluster.Workers;
 /// Brings what an intake lacks from the KvStore. Whatever is missing or bad afterwards is computed instead, so a lost store costs
 /// time, never a request.
 /// </summary>
-/// <param name="intake">Filled here; touched by nobody else while a read runs.</param>
+/// <param name="intake">Filled here.</param>
 /// <param name="store">The shards.</param>
 /// <param name="requestId">Whose request.</param>
 /// <param name="onRefused">Hears the reason of each refusal, for metrics.</param>
@@ -29,11 +29,18 @@ internal sealed class BlockFetch(
     /// <param name="wait">How long the store may wait for a slab that is still to be put.</param>
     /// <param name="heldBlockCount">How many of the missing Blocks, from the first on, the store should hold by now.</param>
     /// <param name="cancellationToken">Ends the read; what is here stays.</param>
-    public async Task ReadMissingAsync(TimeSpan wait, int heldBlockCount, CancellationToken cancellationToken)
+    public Task ReadMissingAsync(TimeSpan wait, int heldBlockCount, CancellationToken cancellationToken) =>
+        ReadAsync(intake.Missing(), wait, heldBlockCount, cancellationToken);
+
+    /// <summary>Asks for what is missing of the first Blocks, as far as the store holds it by now.</summary>
+    public Task ReadPrefixAsync(int blockCount, CancellationToken cancellationToken) =>
+        ReadAsync(intake.MissingOfPrefix(blockCount), TimeSpan.Zero, blockCount, cancellationToken);
+
+    private async Task ReadAsync(List<BlockId> blockIds, TimeSpan wait, int heldBlockCount, CancellationToken cancellationToken)
     {
         var read = new ShardRead
         {
-            Blocks = intake.Missing().ConvertAll(id => new WantedBlock(id, intake.Expectation(id))),
+            Blocks = blockIds.ConvertAll(id => new WantedBlock(id, intake.Expectation(id))),
             HeldBlockCount = heldBlockCount,
             Wait = wait,
             RequestId = requestId,

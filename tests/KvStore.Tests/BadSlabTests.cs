@@ -1,6 +1,5 @@
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
-using KvCluster.KvStore.Grpc;
 using KvCluster.Protocol.Transfer;
 using KvCluster.V1;
 
@@ -37,7 +36,7 @@ public abstract class BadSlabTests(Transport transport)
 
         RpcException error = await TestStore.FailsAsync(call.ResponseAsync);
 
-        Assert.Equal((code, errorName), (error.StatusCode, error.Trailers.GetValue(StoreStatus.SlabErrorTrailer)));
+        Assert.Equal((code, errorName), (error.StatusCode, error.Trailers.GetValue(CallStatus.SlabErrorTrailer)));
         Assert.Contains(id.ToString(), error.Status.Detail, StringComparison.Ordinal);
         StatReply stat = await store.StatAsync();
         Assert.Equal((1, 0, 0L), (stat.RefusedSlabs, stat.BlockCount, stat.ByteCount));

@@ -4,6 +4,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tests;
 

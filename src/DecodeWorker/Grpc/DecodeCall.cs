@@ -1,4 +1,5 @@
 using Grpc.Core;
+using KvCluster.DecodeWorker.Direct;
 using KvCluster.DecodeWorker.Engine;
 using KvCluster.Inference.Engine;
 using KvCluster.V1;
@@ -22,11 +23,13 @@ internal sealed class DecodeCall(
         var epoch = parts.Store.Epoch ?? throw RequestErrors.NotRegistered();
         using var queued = new QueuedTokens(parts.Load);
         queued.Set(plan.IsLocalPrefill ? plan.GivenTokenCount - plan.CachedTokenCount : 0);
+        using var direct = plan.HandOverId is { } handOverId ? parts.Direct.Open(handOverId) : null;
         using var reservation = await AdmitAsync(plan);
         var admittedAt = parts.Time.GetTimestamp();
         await using var prefill = new DecodeCommands(commands, parts.Model.Runner.VocabularySize, cancellationToken);
         using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, plan.Blocks, parts.Model.QueryWidth);
-        if (!await TakeInAsync(plan, prefill, intake))
+        direct?.Begin(intake);
+        if (!await TakeInAsync(plan, prefill, intake, direct))
         {
             await WriteEndAsync(plan.Generation.End);
             return;
@@ -53,6 +56,7 @@ internal sealed class DecodeCall(
             KvTokensReceived = cache.TokenCount,
             ComputedTokens = plan.GivenTokenCount - cache.TokenCount,
             KvBytesReceived = intake.ReceivedBytes,
+            DirectKvBytesReceived = direct?.Bytes ?? 0,
             RefusedSlabs = intake.RefusedSlabCount,
             QueueUs = Microseconds(parts.Time.GetElapsedTime(arrivedAt, admittedAt)),
         };
@@ -77,7 +81,7 @@ internal sealed class DecodeCall(
     }
 
     /// <summary>Takes in KV and, unless it is sampled here, the first token; false when the Sequence is at its end already.</summary>
-    private async Task<bool> TakeInAsync(DecodePlan plan, DecodeCommands prefill, BlockIntake intake)
+    private async Task<bool> TakeInAsync(DecodePlan plan, DecodeCommands prefill, BlockIntake intake, DirectIntake? direct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var fetch = new BlockFetch(intake, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
@@ -91,7 +95,7 @@ internal sealed class DecodeCall(
             return plan.Generation.End == SequenceEnd.None;
         }
 
-        var handOver = new HandOver(fetch, intake, plan.CachedBlockCount, prefill.PrefillEnded, parts.Options, parts.Time).RunAsync(stop.Token);
+        var handOver = new HandOver(plan, parts, fetch, intake, direct, prefill).RunAsync(stop.Token);
         try
         {
             if (await prefill.FirstToken.WaitAsync(cancellationToken) is { } firstToken)

@@ -1,3 +1,4 @@
+using KvCluster.DecodeWorker.Direct;
 using KvCluster.DecodeWorker.Engine;
 using KvCluster.Inference.Engine;
 using KvCluster.Workers;
@@ -12,6 +13,7 @@ internal sealed record DecodeParts(
     LoadGauge Load,
     DecodeEngine Engine,
     KvStoreShards Store,
+    DirectHandOvers Direct,
     DecodeMetrics Metrics,
     TimeProvider Time,
     ILogger<DecodeService> Log);

@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Engine;
+using KvCluster.Protocol;
 using KvCluster.V1;
 using KvCluster.Workers;
 
@@ -11,8 +12,9 @@ namespace KvCluster.DecodeWorker.Grpc;
 /// <param name="Generation">Its tokens are the given ones.</param>
 /// <param name="IsLocalPrefill">What the KvStore does not hold is computed here, and the first token sampled here.</param>
 /// <param name="CachedBlockCount">Leading Blocks that the Gateway believes to be in the KvStore.</param>
+/// <param name="HandOverId">Under which a prefill worker puts what it computes straight to this worker; null: it does not.</param>
 internal sealed record DecodePlan(
-    string RequestId, SequenceBlocks Blocks, Generation Generation, bool IsLocalPrefill, int CachedBlockCount)
+    string RequestId, SequenceBlocks Blocks, Generation Generation, bool IsLocalPrefill, int CachedBlockCount, BlockId? HandOverId)
 {
     public int CachedTokenCount => CachedBlockCount * KvGeometry.BlockTokenCount;
 
@@ -43,6 +45,12 @@ internal sealed record DecodePlan(
             throw RequestErrors.Invalid("cached_block_count", $"must be 0 to {blocks.BlockIds.Length}, is {start.CachedBlockCount}");
         }
 
+        if (start.LocalPrefill && !start.HandOverId.IsEmpty)
+        {
+            throw RequestErrors.Invalid("hand_over_id", "no prefill worker hands over with local_prefill");
+        }
+
+        BlockId? handOverId = start.HandOverId.IsEmpty ? null : BlockIds.Parse(start.HandOverId, "hand_over_id");
         var sampling = SamplingRequest.Read(start.Sampling, model.Runner.Config);
         var generation = new Generation(
             blocks.TokenIds,
@@ -52,6 +60,6 @@ internal sealed record DecodePlan(
             start.Seed,
             model.Runner.Config.EosTokenIds,
             model.MaxContextTokens);
-        return new DecodePlan(start.RequestId, blocks, generation, start.LocalPrefill, start.CachedBlockCount);
+        return new DecodePlan(start.RequestId, blocks, generation, start.LocalPrefill, start.CachedBlockCount, handOverId);
     }
 }

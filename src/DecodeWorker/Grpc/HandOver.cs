@@ -1,3 +1,4 @@
+using KvCluster.DecodeWorker.Direct;
 using KvCluster.Inference.Engine;
 using KvCluster.Workers;
 
@@ -7,17 +8,58 @@ namespace KvCluster.DecodeWorker.Grpc;
 /// Takes in a prompt's KV while a prefill worker still computes it. When prefill has ended, what is under way may finish; once
 /// nothing arrives any more, a last look without waiting finds what the store holds after all, and the rest is left to be computed.
 /// </summary>
+/// <remarks>
+/// Handed over directly, only the cached prefix is read from the store. If what the prefill worker sends breaks off, is refused, or stops once the
+/// first token is there, everything that is missing comes from the store as above.
+/// </remarks>
 internal sealed class HandOver(
-    BlockFetch fetch, BlockIntake intake, int cachedBlockCount, Task prefillEnded, DecodeWorkerOptions options, TimeProvider time)
+    DecodePlan plan, DecodeParts parts, BlockFetch fetch, BlockIntake intake, DirectIntake? direct, DecodeCommands prefill)
 {
+    private readonly TimeSpan _quiet = TimeSpan.FromMilliseconds(parts.Options.HandOverQuietMs);
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        using var stopFirst = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var first = fetch.ReadMissingAsync(TimeSpan.FromMilliseconds(options.PrefillTimeoutMs), cachedBlockCount, stopFirst.Token);
+        if (direct is null || !await TakeDirectlyAsync(direct, cancellationToken))
+        {
+            await ReadFromStoreAsync(direct is null ? plan.CachedBlockCount : 0, cancellationToken);
+        }
+    }
+
+    /// <returns>Whether all is here.</returns>
+    private async Task<bool> TakeDirectlyAsync(DirectIntake direct, CancellationToken cancellationToken)
+    {
+        Task prefix = fetch.ReadPrefixAsync(plan.CachedBlockCount, cancellationToken);
         try
         {
-            await Task.WhenAny(first, prefillEnded).WaitAsync(cancellationToken);
-            await UntilQuietAsync(first, cancellationToken);
+            await Task.WhenAny(direct.Over, prefill.FirstToken, prefill.PrefillEnded).WaitAsync(cancellationToken);
+            await UntilQuietAsync(direct.Over, () => direct.SlabCount, cancellationToken);
+        }
+        finally
+        {
+            await prefix;
+        }
+
+        if (intake.IsComplete)
+        {
+            parts.Metrics.RecordHandOver("direct");
+            return true;
+        }
+
+        string reason = direct.Over.IsCompleted ? "broken" : "late";
+        direct.GiveUp();
+        parts.Metrics.RecordHandOver(reason);
+        Direct.Log.FellBack(parts.Log, plan.RequestId, reason, direct.SlabCount);
+        return false;
+    }
+
+    private async Task ReadFromStoreAsync(int heldBlockCount, CancellationToken cancellationToken)
+    {
+        using var stopFirst = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var first = fetch.ReadMissingAsync(TimeSpan.FromMilliseconds(parts.Options.PrefillTimeoutMs), heldBlockCount, stopFirst.Token);
+        try
+        {
+            await Task.WhenAny(first, prefill.PrefillEnded).WaitAsync(cancellationToken);
+            await UntilQuietAsync(first, () => fetch.ArrivalCount, cancellationToken);
         }
         finally
         {
@@ -27,18 +69,17 @@ internal sealed class HandOver(
 
         if (!intake.IsComplete)
         {
-            await prefillEnded.WaitAsync(cancellationToken);
+            await prefill.PrefillEnded.WaitAsync(cancellationToken);
             await fetch.ReadMissingAsync(TimeSpan.Zero, 0, cancellationToken);
         }
     }
 
-    private async Task UntilQuietAsync(Task read, CancellationToken cancellationToken)
+    private async Task UntilQuietAsync(Task end, Func<long> countArrivals, CancellationToken cancellationToken)
     {
-        var quiet = TimeSpan.FromMilliseconds(options.HandOverQuietMs);
-        for (long seen = -1; !read.IsCompleted && fetch.ArrivalCount != seen;)
+        for (long seen = -1; !end.IsCompleted && countArrivals() != seen;)
         {
-            seen = fetch.ArrivalCount;
-            await Task.WhenAny(read, Task.Delay(quiet, time, cancellationToken));
+            seen = countArrivals();
+            await Task.WhenAny(end, Task.Delay(_quiet, parts.Time, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

@@ -97,6 +97,7 @@ internal sealed class ReplyBuilder
         CachedTokens = _progress.CachedTokenCount,
         KvBytesSent = _progress.KvBytesSent,
         KvBytesReceived = _progress.KvBytesReceived,
+        KvBytesDirect = _progress.KvBytesDirect,
         KvTokensReceived = _progress.KvTokensReceived,
     };
 

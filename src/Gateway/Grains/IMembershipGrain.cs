@@ -18,7 +18,7 @@ public interface IMembershipGrain : IGrainWithStringKey
     /// <summary>Members of all pools, by pool and id.</summary>
     public Task<WorkerState[]> ListWorkers();
 
-    /// <summary>The current epoch of every worker, for a KvStore shard; nothing for others.</summary>
+    /// <summary>The current epoch of every worker, for a KvStore shard or decode worker; nothing for others.</summary>
     public Task<Dictionary<string, ulong>> EpochsFor(string workerId);
 
     /// <summary>When a worker of the model was first seen; null when none was.</summary>

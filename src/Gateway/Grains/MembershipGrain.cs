@@ -59,8 +59,9 @@ internal sealed class MembershipGrain(TimeProvider time) : Grain, IMembershipGra
 
     public Task<Dictionary<string, ulong>> EpochsFor(string workerId)
     {
-        bool isShard = _workers.TryGetValue(workerId, out (string PoolKey, ulong Epoch) asking) && asking.PoolKey == PoolKey.KvStore;
-        return Task.FromResult(isShard ? _workers.ToDictionary(worker => worker.Key, worker => worker.Value.Epoch) : []);
+        bool takesSlabs = _workers.TryGetValue(workerId, out (string PoolKey, ulong Epoch) asking)
+            && PoolKey.RoleOf(asking.PoolKey) is PoolRole.KvStore or PoolRole.Decode;
+        return Task.FromResult(takesSlabs ? _workers.ToDictionary(worker => worker.Key, worker => worker.Value.Epoch) : []);
     }
 
     public Task<DateTimeOffset?> FirstSeen(string model) =>

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Grpc.Core;
+using KvCluster.Gateway.HandOffs;
 using KvCluster.Gateway.Routing;
 using KvCluster.Protocol;
 using KvCluster.V1;
@@ -20,6 +21,9 @@ internal sealed class PrefillLeg(
     public required Action OnRetry { get; init; }
 
     public int CachedBlockCount { get; init; }
+
+    /// <summary>The way to the decode worker.</summary>
+    public required HandOff HandOff { get; init; }
 
     /// <summary>Ends with the handover done; throws only when cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -111,6 +115,12 @@ internal sealed class PrefillLeg(
             CodecFingerprint = command.Identity.CodecFingerprint,
             Tenant = command.Tenant,
         };
+        if (HandOff.Id is { } handOverId)
+        {
+            request.DirectAddress = HandOff.DecodeAddress;
+            request.HandOverId = handOverId.ToByteString();
+        }
+
         request.TokenIds.AddRange(command.PromptTokenIds);
         request.BlockIds.AddRange(names.BlockIds.ToByteStrings());
         return request;

@@ -35,6 +35,7 @@ internal sealed class RequestLedger(TimeProvider time, int promptTokenCount)
         Progress = Progress with
         {
             KvBytesReceived = Progress.KvBytesReceived + ready.KvBytesReceived,
+            KvBytesDirect = Progress.KvBytesDirect + ready.DirectKvBytesReceived,
             HandoverUs = _firstTokenAt is { } at && !_isReady ? Microseconds(at) : Progress.HandoverUs,
             IsDecoding = true,
         };

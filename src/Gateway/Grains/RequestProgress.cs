@@ -30,4 +30,7 @@ public sealed record RequestProgress
     [Id(8)] public int TakeOverCount { get; init; }
 
     [Id(9)] public int PrefillRetryCount { get; init; }
+
+    /// <summary>Of <see cref="KvBytesReceived"/>: straight from the prefill worker.</summary>
+    [Id(10)] public long KvBytesDirect { get; init; }
 }

@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.Gateway.Admission;
+using KvCluster.Gateway.HandOffs;
 using KvCluster.Gateway.Routing;
 using KvCluster.Protocol;
 using KvCluster.V1;
@@ -27,6 +28,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
     private readonly List<string> _refusingWorkerIds = [];
     private PrefixLease? _lease;
     private PrefillHandover? _handover;
+    private HandOff? _handOff;
     private Task _prefill = Task.CompletedTask;
     private WorkerCall? _decodeCall;
     private FinishReason _earlyFinish;
@@ -111,11 +113,14 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
             services, _decodePoolKey, placement, lease, () => _handover is { IsUnderWay: true, HasFirstToken: false }, cancellationToken);
         if (isFirst && lease.HasStore && uncachedTokens >= services.Options.LocalPrefillMaxTokens)
         {
-            StartPrefill(names, lease, cachedBlocks, prefillToken);
+            _handOff = services.HandOffs.Begin(command.Identity, uncachedTokens, placement.Worker.Address);
+            StartPrefill(names, lease, cachedBlocks, _handOff, prefillToken);
             joinsPrefill = true;
         }
         else if (!isFirst)
         {
+            // What is put straight goes to the worker that was lost: this one reads from the store.
+            _handOff = null;
             _ledger.NoteTakeOver();
             Log.TakenOver(services.Logger, command.RequestId, placement.Worker.WorkerId, tokenIds.Length);
         }
@@ -139,7 +144,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
         return outcome;
     }
 
-    private void StartPrefill(SequenceNames names, PrefixLease lease, int cachedBlocks, CancellationToken prefillToken)
+    private void StartPrefill(SequenceNames names, PrefixLease lease, int cachedBlocks, HandOff handOff, CancellationToken prefillToken)
     {
         _handover = new PrefillHandover();
         _ledger.NotePrefillStart();
@@ -148,6 +153,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
             OnEvent = Take,
             OnRetry = _ledger.NotePrefillRetry,
             CachedBlockCount = cachedBlocks,
+            HandOff = handOff,
         };
         _prefill = leg.RunAsync(prefillToken);
     }
@@ -201,6 +207,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
             ModelFingerprint = command.Identity.ModelFingerprint,
             CodecFingerprint = command.Identity.CodecFingerprint,
             Tenant = command.Tenant,
+            HandOverId = _handOff?.Id?.ToByteString() ?? ByteString.Empty,
         };
         start.TokenIds.AddRange(tokenIds);
         start.BlockIds.AddRange(names.BlockIds.ToByteStrings());
@@ -222,6 +229,7 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
 
         PrefillFirstToken first = prefillEvent.FirstToken;
         _ledger.NoteFirstToken(first);
+        _handOff?.NotePrefilled();
         _generated.Add(first.TokenId);
         _earlyFinish = EndRule.AfterFirst(first.TokenId, _sampling, services.Model.EosTokenIds);
         Emit(new GenerateUpdate
@@ -242,12 +250,14 @@ internal sealed class RequestRun(RequestServices services, GenerateCommand comma
         if (decodeEvent.EventCase == DecodeEvent.EventOneofCase.Ready)
         {
             _ledger.NoteReady(decodeEvent.Ready);
+            _handOff?.NoteReady(decodeEvent.Ready);
             Emit(new GenerateUpdate { Progress = _ledger.Progress });
             await ReleaseLeaseAsync();
         }
         else if (decodeEvent is { EventCase: DecodeEvent.EventOneofCase.Tokens, Tokens.TokenIds.Count: > 0 })
         {
             _ledger.NoteTokens();
+            _handOff?.NoteDecoded();
             _generated.AddRange(decodeEvent.Tokens.TokenIds);
             Emit(new GenerateUpdate
             {

@@ -1,3 +1,4 @@
+using KvCluster.Gateway.HandOffs;
 using KvCluster.Gateway.Models;
 using KvCluster.Gateway.Workers;
 using KvCluster.Protocol.Shards;
@@ -11,6 +12,7 @@ internal sealed record RequestServices(
     ServedModel Model,
     GatewayOptions Options,
     ShardHealth StoreHealth,
+    HandOffChooser HandOffs,
     TimeProvider Time,
     ILogger<RequestGrain> Logger)
 {

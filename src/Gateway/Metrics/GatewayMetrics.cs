@@ -23,6 +23,9 @@ internal sealed class GatewayMetrics : IDisposable
         KvBytes = _meter.CreateCounter<long>("kvcluster.gateway.kv_bytes", "By", "Encoded KV bytes, sent by prefill and received by decode.");
         TakeOvers = _meter.CreateCounter<long>("kvcluster.gateway.takeovers", "{takeover}", "Sequences taken over from a lost decode worker.");
         PrefillRetries = _meter.CreateCounter<long>("kvcluster.gateway.prefill_retries", "{retry}", "Prefills given to another worker.");
+        HandOffs = _meter.CreateCounter<long>("kvcluster.gateway.handoffs", "{prompt}", "Prompts given to a prefill worker, by way and by why it was chosen.");
+        HandOffTime = Seconds("kvcluster.gateway.handoff", "From the end of prefill to the first decoded token, by way.");
+        HandOffBytes = _meter.CreateCounter<long>("kvcluster.gateway.handoff_bytes", "By", "Encoded KV bytes that decode workers took in, by way.");
         _meter.CreateObservableGauge("kvcluster.gateway.requests_running", () => gate.RunningCount, "{request}", "Requests admitted and not ended.");
         _meter.CreateObservableGauge("kvcluster.gateway.requests_queued", () => gate.QueuedCount, "{request}", "Requests admitted and not decoding.");
     }
@@ -46,6 +49,16 @@ internal sealed class GatewayMetrics : IDisposable
     public Counter<long> TakeOvers { get; }
 
     public Counter<long> PrefillRetries { get; }
+
+    public Counter<long> HandOffs { get; }
+
+    public Histogram<double> HandOffTime { get; }
+
+    public Counter<long> HandOffBytes { get; }
+
+    /// <summary>Publishes what is compared when a way is chosen.</summary>
+    public void ObserveHandOffs(Func<IEnumerable<Measurement<double>>> medians) => _meter.CreateObservableGauge(
+        "kvcluster.gateway.handoff_median", medians, "s", "Median of the last hand-overs, by way and by the least prompt tokens of their size.");
 
     public RequestMeter Start(string model, TimeProvider time) => new(this, model, time);
 

@@ -6,10 +6,11 @@ namespace KvCluster.Inference.Engine;
 
 /// <summary>
 /// Collects the slabs of a Sequence's Blocks and Tail, in any order, until they can be appended to its cache: each as it was
-/// expected and of a structure that the codec reads, so nothing bad ever reaches attention. Not thread-safe. Owns the leases it has been given.
+/// expected and of a structure that the codec reads, so nothing bad ever reaches attention. Several sources may fill it at once. Owns the leases it has been given.
 /// </summary>
 public sealed class BlockIntake : IDisposable
 {
+    private readonly Lock _gate = new();
     private readonly KvCodec _codec;
     private readonly ulong _modelFingerprint;
     private readonly int _queryWidth;
@@ -18,6 +19,8 @@ public sealed class BlockIntake : IDisposable
     private readonly SlabLease?[] _tail;
     private readonly Dictionary<BlockId, int> _indexes;
     private int _tailLayerCount;
+    private int _refusedSlabCount;
+    private bool _isClosed;
 
     /// <param name="codec">Reads the sealed Blocks.</param>
     /// <param name="modelFingerprint">Of the model that made them.</param>
@@ -41,56 +44,60 @@ public sealed class BlockIntake : IDisposable
     /// <summary>Bytes of all slabs accepted, headers included.</summary>
     public long ReceivedBytes { get; private set; }
 
-    public int RefusedSlabCount { get; private set; }
+    public int RefusedSlabCount => Volatile.Read(ref _refusedSlabCount);
 
-    public bool HasTail => _tailLayerCount == _tail.Length;
+    public int LayerCount => _tail.Length;
 
-    /// <summary>Blocks complete from the first on, up to the first gap.</summary>
-    public int LeadingBlockCount
+    public bool IsComplete
     {
         get
         {
-            var count = 0;
-            while (count < _received.Length && _received[count] is { IsComplete: true })
+            lock (_gate)
             {
-                count++;
+                return IsWhole(LeadingBlockCount());
             }
-
-            return count;
         }
     }
-
-    public bool IsComplete => LeadingBlockCount == _received.Length && (_blocks.TailId is null || HasTail);
 
     /// <summary>Tokens whose KV <see cref="MoveTo"/> would append.</summary>
     public int LeadingTokenCount
     {
         get
         {
-            var tailTokenCount = IsComplete ? _blocks.TailTokenIds.Length : 0;
-            return (LeadingBlockCount * KvGeometry.BlockTokenCount) + tailTokenCount;
+            lock (_gate)
+            {
+                var leading = LeadingBlockCount();
+                return (leading * KvGeometry.BlockTokenCount) + (IsWhole(leading) ? _blocks.TailTokenIds.Length : 0);
+            }
         }
     }
 
     /// <summary>What has not been received whole, in order; the Tail last.</summary>
     public List<BlockId> Missing()
     {
-        var missing = new List<BlockId>();
-        for (var i = 0; i < _received.Length; i++)
+        lock (_gate)
         {
-            if (_received[i] is not { IsComplete: true })
+            var missing = Missing(_received.Length);
+            if (_blocks.TailId is { } tailId && !HasTail)
             {
-                missing.Add(_blocks.BlockIds[i]);
+                missing.Add(tailId);
             }
-        }
 
-        if (_blocks.TailId is { } tailId && !HasTail)
-        {
-            missing.Add(tailId);
+            return missing;
         }
-
-        return missing;
     }
+
+    /// <summary>What has not been received whole of the first <paramref name="blockCount"/> Blocks.</summary>
+    public List<BlockId> MissingOfPrefix(int blockCount)
+    {
+        lock (_gate)
+        {
+            return Missing(blockCount);
+        }
+    }
+
+    /// <summary>Whether a Block or Tail of this id is wanted here.</summary>
+    public bool Wants(BlockId blockId) => blockId == _blocks.TailId || _indexes.ContainsKey(blockId);
 
     /// <summary>What the slabs of a wanted Block or Tail must say; block and layer are the reader's to add.</summary>
     public SlabExpectation Expectation(BlockId blockId)
@@ -109,75 +116,132 @@ public sealed class BlockIntake : IDisposable
 
     /// <summary>Keeps a slab that met its <see cref="Expectation"/>; takes the lease in any case. One that is here already is no error.</summary>
     /// <returns>Why the payload was refused after all; the Block should then be dropped where it came from.</returns>
-    public SlabError Add(in SlabHeader header, SlabLease slab)
+    public SlabError Add(in SlabHeader header, SlabLease slab) => Add(header, slab, out _);
+
+    /// <inheritdoc cref="Add(in SlabHeader, SlabLease)"/>
+    /// <param name="header">Of the slab.</param>
+    /// <param name="slab">The slab.</param>
+    /// <param name="isKept">Whether it is the first of its Block and layer.</param>
+    public SlabError Add(in SlabHeader header, SlabLease slab, out bool isKept)
     {
         var isTail = header.BlockId == _blocks.TailId;
-        var index = isTail ? -1 : _indexes[header.BlockId];
-        if (isTail ? _tail[header.Layer] is not null : _received[index]?.Slab(header.Layer) is not null)
+        var isWellFormed = IsWellFormed(isTail, header, slab);
+        lock (_gate)
         {
-            slab.Dispose();
-            return SlabError.None;
+            isKept = isWellFormed && !_isClosed && TryKeep(isTail, header, slab);
+            if (isKept)
+            {
+                ReceivedBytes += slab.SizeBytes;
+                return SlabError.None;
+            }
         }
 
-        if (!IsWellFormed(isTail, header, slab))
+        slab.Dispose();
+        if (!isWellFormed)
         {
-            slab.Dispose();
-            RefusedSlabCount++;
-            return SlabError.MalformedPayload;
+            CountRefused();
         }
 
-        ReceivedBytes += slab.SizeBytes;
-        if (isTail)
-        {
-            _tail[header.Layer] = slab;
-            _tailLayerCount++;
-        }
-        else
-        {
-            var block = _received[index] ??= new KvBlock(header.BlockId, header.FirstPosition, _tail.Length);
-            block.SetSlab(header.Layer, slab);
-        }
-
-        return SlabError.None;
+        return isWellFormed ? SlabError.None : SlabError.MalformedPayload;
     }
 
     /// <summary>Counts a slab that failed its <see cref="Expectation"/>.</summary>
-    public void CountRefused() => RefusedSlabCount++;
+    public void CountRefused() => Interlocked.Increment(ref _refusedSlabCount);
 
-    /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache.</summary>
+    /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache. What comes later is dropped.</summary>
     /// <param name="cache">Takes the Blocks over.</param>
     /// <param name="maxTokenCount">Stops before a Block or Tail that would bring the cache over it.</param>
     public void MoveTo(SequenceCache cache, int maxTokenCount)
     {
-        var leading = LeadingBlockCount;
-        var takesTail = IsComplete && _blocks.TailId is not null && _blocks.TokenCount <= maxTokenCount;
-        for (var i = 0; i < leading && (i + 1) * KvGeometry.BlockTokenCount <= maxTokenCount; i++)
+        lock (_gate)
         {
-            cache.AppendCachedBlock(_received[i]!, _blocks.BlockTokenIds(i));
-            _received[i] = null;
-        }
+            _isClosed = true;
+            var leading = LeadingBlockCount();
+            var takesTail = IsWhole(leading) && _blocks.TailId is not null && _blocks.TokenCount <= maxTokenCount;
+            for (var i = 0; i < leading && (i + 1) * KvGeometry.BlockTokenCount <= maxTokenCount; i++)
+            {
+                cache.AppendCachedBlock(_received[i]!, _blocks.BlockTokenIds(i));
+                _received[i] = null;
+            }
 
-        for (var layer = 0; layer < _tail.Length && takesTail; layer++)
-        {
-            cache.ImportTail(layer, _tail[layer]!.Span[Slab.HeaderSizeBytes..], _blocks.TailTokenIds);
+            for (var layer = 0; layer < _tail.Length && takesTail; layer++)
+            {
+                cache.ImportTail(layer, _tail[layer]!.Span[Slab.HeaderSizeBytes..], _blocks.TailTokenIds);
+            }
         }
     }
 
     public void Dispose()
     {
-        for (var i = 0; i < _received.Length; i++)
+        lock (_gate)
         {
-            _received[i]?.Dispose();
-            _received[i] = null;
+            _isClosed = true;
+            for (var i = 0; i < _received.Length; i++)
+            {
+                _received[i]?.Dispose();
+                _received[i] = null;
+            }
+
+            for (var layer = 0; layer < _tail.Length; layer++)
+            {
+                _tail[layer]?.Dispose();
+                _tail[layer] = null;
+            }
+
+            _tailLayerCount = 0;
+        }
+    }
+
+    private bool HasTail => _tailLayerCount == _tail.Length;
+
+    private bool IsWhole(int leadingBlockCount) => leadingBlockCount == _received.Length && (_blocks.TailId is null || HasTail);
+
+    /// <summary>Blocks complete from the first on, up to the first gap.</summary>
+    private int LeadingBlockCount()
+    {
+        var count = 0;
+        while (count < _received.Length && _received[count] is { IsComplete: true })
+        {
+            count++;
         }
 
-        for (var layer = 0; layer < _tail.Length; layer++)
+        return count;
+    }
+
+    private List<BlockId> Missing(int blockCount)
+    {
+        var missing = new List<BlockId>();
+        for (var i = 0; i < blockCount; i++)
         {
-            _tail[layer]?.Dispose();
-            _tail[layer] = null;
+            if (_received[i] is not { IsComplete: true })
+            {
+                missing.Add(_blocks.BlockIds[i]);
+            }
         }
 
-        _tailLayerCount = 0;
+        return missing;
+    }
+
+    /// <summary>False for a slab that is here already.</summary>
+    private bool TryKeep(bool isTail, in SlabHeader header, SlabLease slab)
+    {
+        if (isTail)
+        {
+            var isNew = _tail[header.Layer] is null;
+            _tail[header.Layer] ??= slab;
+            _tailLayerCount += isNew ? 1 : 0;
+            return isNew;
+        }
+
+        var index = _indexes[header.BlockId];
+        if (_received[index]?.Slab(header.Layer) is not null)
+        {
+            return false;
+        }
+
+        var block = _received[index] ??= new KvBlock(header.BlockId, header.FirstPosition, _tail.Length);
+        block.SetSlab(header.Layer, slab);
+        return true;
     }
 
     private bool IsWellFormed(bool isTail, in SlabHeader header, SlabLease slab) => isTail

@@ -26,13 +26,24 @@ public sealed class SlabOutbox(long limitBytes) : ISlabSink, IDisposable
     /// <summary>Takes the lease over, also when the outbox is closed already.</summary>
     public void Post(OutgoingSlab slab)
     {
-        var size = slab.Slab.SizeBytes;
-        Interlocked.Add(ref _queuedBytes, size);
-        if (!_slabs.Writer.TryWrite(slab))
+        if (!TryPost(slab))
         {
-            Interlocked.Add(ref _queuedBytes, -size);
             slab.Slab.Dispose();
         }
+    }
+
+    /// <summary>Takes the lease over, unless the outbox is closed.</summary>
+    public bool TryPost(OutgoingSlab slab)
+    {
+        var size = slab.Slab.SizeBytes;
+        Interlocked.Add(ref _queuedBytes, size);
+        var isTaken = _slabs.Writer.TryWrite(slab);
+        if (!isTaken)
+        {
+            Interlocked.Add(ref _queuedBytes, -size);
+        }
+
+        return isTaken;
     }
 
     /// <summary>Nothing more comes; what is queued can still be taken.</summary>

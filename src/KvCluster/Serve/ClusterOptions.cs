@@ -1,4 +1,5 @@
 using KvCluster.CommandLine.Terminal;
+using KvCluster.Gateway.HandOffs;
 
 namespace KvCluster.CommandLine.Serve;
 
@@ -29,6 +30,9 @@ internal sealed record ClusterOptions
     /// <summary>Uncached prompts under this length are prefilled by the decode worker. 0: never.</summary>
     public int LocalPrefillMaxTokens { get; init; } = 128;
 
+    /// <summary>How prompts go from prefill to decode workers.</summary>
+    public HandOffMode HandOff { get; init; } = HandOffMode.Store;
+
     /// <summary>Byte budget of the KvStore's memory tier. Null: the store's default.</summary>
     public long? StoreBudgetBytes { get; init; }
 
@@ -52,4 +56,10 @@ internal sealed record ClusterOptions
 
     /// <summary>Where it says that it does, when something lies between. Null: the same.</summary>
     public int? StoreAdvertisedSlabPort { get; init; }
+
+    /// <summary>Where the only decode worker takes slabs directly. Null: the worker's default.</summary>
+    public int? DecodeSlabPort { get; init; }
+
+    /// <summary>Where it says that it does, when something lies between. Null: the same.</summary>
+    public int? DecodeAdvertisedSlabPort { get; init; }
 }

@@ -66,6 +66,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
                 GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
                 ModelFolder = options.ModelFolder,
                 LocalPrefillMaxTokens = options.LocalPrefillMaxTokens,
+                HandOff = options.HandOff,
                 ApiKeys = options.ApiKeys,
             }),
             cancellationToken);
@@ -109,6 +110,8 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
                 {
                     ListenAddress = AnyLoopbackPort,
                     GatewayAddress = GrpcAddress,
+                    SlabPort = options.DecodeSlabPort,
+                    AdvertisedSlabPort = options.DecodeAdvertisedSlabPort ?? 0,
                     WorkerId = $"decode-{i}",
                     ModelFolder = options.ModelFolder,
                     KvSpec = options.KvSpec,

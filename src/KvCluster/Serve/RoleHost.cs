@@ -11,9 +11,9 @@ namespace KvCluster.CommandLine.Serve;
 internal static class RoleHost
 {
     public static async Task<int> RunAsync(
-        ServeRole role, ClusterOptions options, string gateway, string? listen, CancellationToken cancellationToken)
+        ServeRole role, ClusterOptions options, string gateway, string? listen, string? id, CancellationToken cancellationToken)
     {
-        await using WebApplication host = Create(role, options, gateway, listen);
+        await using WebApplication host = Create(role, options, gateway, listen, id);
         await ServiceHost.StartAsync(host, cancellationToken);
         Console.WriteLine($"{role.ToString().ToLowerInvariant()} listens on {string.Join(' ', host.Urls)}");
         if (role is ServeRole.Gateway)
@@ -27,7 +27,7 @@ internal static class RoleHost
         return ExitCode.Done;
     }
 
-    private static WebApplication Create(ServeRole role, ClusterOptions options, string gateway, string? listen)
+    private static WebApplication Create(ServeRole role, ClusterOptions options, string gateway, string? listen, string? id)
     {
         switch (role)
         {
@@ -37,6 +37,7 @@ internal static class RoleHost
                     HttpAddress = $"http://{options.Host}:{options.HttpPort}",
                     GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
                     ModelFolder = options.ModelFolder,
+                    HandOff = options.HandOff,
                     ApiKeys = options.ApiKeys,
                 });
             case ServeRole.KvStore:
@@ -48,6 +49,7 @@ internal static class RoleHost
                     EncryptionKeys = options.EncryptionKeys,
                 };
                 store.ListenAddress = listen ?? store.ListenAddress;
+                store.WorkerId = id ?? store.WorkerId;
                 return KvStoreHost.Create(store);
             case ServeRole.Prefill:
                 var prefill = new PrefillWorkerOptions
@@ -59,6 +61,7 @@ internal static class RoleHost
                     KvChunkTokens = options.KvChunkTokens,
                 };
                 prefill.ListenAddress = listen ?? prefill.ListenAddress;
+                prefill.WorkerId = id ?? prefill.WorkerId;
                 return PrefillWorkerHost.Create(prefill);
             default:
                 var decode = new DecodeWorkerOptions
@@ -69,6 +72,7 @@ internal static class RoleHost
                     Backend = options.Backend,
                 };
                 decode.ListenAddress = listen ?? decode.ListenAddress;
+                decode.WorkerId = id ?? decode.WorkerId;
                 return DecodeWorkerHost.Create(decode);
         }
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Terminal;
+using KvCluster.Gateway.HandOffs;
 
 namespace KvCluster.CommandLine.Serve;
 
@@ -13,6 +14,7 @@ internal static class ServeCommand
         Examples:
           kvcluster serve                                   the demo model on http 8080 and gRPC 8081
           kvcluster serve --kv raw --prefill 2 --decode 2   two workers of each pool, KV in 16 bits
+          kvcluster serve --handoff direct                  prefill workers send KV straight to decode workers
           kvcluster serve --data /var/lib/kvcluster         blocks on disk too: a restart keeps them
           kvcluster serve --redis 127.0.0.1:6379            a Redis that several KvStores share below memory and disk
           kvcluster serve --role gateway                    one of four terminals; the others:
@@ -31,9 +33,16 @@ internal static class ServeCommand
         Option<int> http = new("--http") { HelpName = "PORT", Description = "Port of the OpenAI API, /metrics, /healthz and /readyz", DefaultValueFactory = _ => 8080 };
         Option<int> grpc = new("--grpc") { HelpName = "PORT", Description = "Port of kvcluster.v1.Inference", DefaultValueFactory = _ => 8081 };
         Option<int> chunk = new("--kv-chunk") { HelpName = "TOKENS", Description = "Prompt tokens computed in one step", DefaultValueFactory = _ => 512 };
+        Option<HandOffMode> handOff = new("--handoff")
+        {
+            HelpName = "WAY",
+            Description = "How a prompt's KV goes from prefill to decode: store, direct (and to the store behind), or auto (the faster one)",
+            DefaultValueFactory = _ => HandOffMode.Store,
+        };
         Option<ServeRole> role = new("--role") { HelpName = "ROLE", Description = "all, gateway, kvstore, prefill or decode", DefaultValueFactory = _ => ServeRole.All };
         Option<string> gateway = new("--gateway") { HelpName = "URL", Description = "gRPC address of the Gateway, for the other three roles", DefaultValueFactory = _ => "http://127.0.0.1:8081" };
         Option<string?> listen = new("--listen") { HelpName = "URL", Description = "Where one of those three roles listens (default: kvstore 8083, prefill 8082, decode 8084)" };
+        Option<string?> id = new("--id") { HelpName = "NAME", Description = "Name of one of those three, for several of a role on a machine (default: role and machine's name)" };
         Option<string> data = new("--data") { HelpName = "DIR", Description = "Keep blocks on disk too, over restarts (default: in memory only)", DefaultValueFactory = _ => "" };
         Option<string> redis = new("--redis") { HelpName = "HOST:PORT", Description = "Keep blocks in a Redis too (default: none)", DefaultValueFactory = _ => "" };
         AtLeast(prefill, 1);
@@ -42,7 +51,7 @@ internal static class ServeCommand
         Port(http);
         Port(grpc);
 
-        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, data, redis, role, gateway, listen };
+        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, handOff, data, redis, role, gateway, listen, id };
         command.SetAction((parsed, cancellationToken) =>
         {
             string spec = KvOption.Canonical(parsed.GetRequiredValue(kv));
@@ -56,6 +65,7 @@ internal static class ServeCommand
                 HttpPort = parsed.GetRequiredValue(http),
                 GrpcPort = parsed.GetRequiredValue(grpc),
                 KvChunkTokens = parsed.GetRequiredValue(chunk),
+                HandOff = parsed.GetRequiredValue(handOff),
                 DataFolder = parsed.GetRequiredValue(data),
                 RedisConnection = parsed.GetRequiredValue(redis),
                 EncryptionKeys = Environment.GetEnvironmentVariable("KVCLUSTER_EncryptionKeys") ?? "",
@@ -65,7 +75,7 @@ internal static class ServeCommand
             ServeRole chosen = parsed.GetRequiredValue(role);
             return chosen is ServeRole.All
                 ? ServeAllAsync(options, cancellationToken)
-                : RoleHost.RunAsync(chosen, options, parsed.GetRequiredValue(gateway), parsed.GetValue(listen), cancellationToken);
+                : RoleHost.RunAsync(chosen, options, parsed.GetRequiredValue(gateway), parsed.GetValue(listen), parsed.GetValue(id), cancellationToken);
         });
         return command;
     }

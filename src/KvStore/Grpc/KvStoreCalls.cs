@@ -4,13 +4,15 @@ using KvCluster.KvStore.Hosting;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
+using KvCluster.Protocol.Transfer;
+using KvCluster.ServiceDefaults.Streams;
 using KvCluster.V1;
 using Microsoft.Extensions.Options;
 
 namespace KvCluster.KvStore.Grpc;
 
 /// <summary>Put and Get over a tier, whatever carries the frames.</summary>
-internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreCalls> logger)
+internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<KvStoreOptions> options, TimeProvider time, ILogger<KvStoreCalls> logger) : ISlabCalls
 {
     private const int MaxBlockIdCount = 65_536;
 
@@ -24,12 +26,12 @@ internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<K
         BlockId[] ids = ParseIds(request.BlockIds);
         if (ids.Distinct().Count() != ids.Length)
         {
-            throw new RpcException(StoreStatus.InvalidField("block_ids", "names a block twice"));
+            throw new RpcException(CallStatus.InvalidField("block_ids", "names a block twice"));
         }
 
         if (request.WaitMs < 0)
         {
-            throw new RpcException(StoreStatus.InvalidField("wait_ms", $"must not be negative: {request.WaitMs}"));
+            throw new RpcException(CallStatus.InvalidField("wait_ms", $"must not be negative: {request.WaitMs}"));
         }
 
         return new GetCall(tier, TimeSpan.FromMilliseconds(request.WaitMs), request.RequestId, time, logger).RunAsync(ids, output, cancellationToken);
@@ -38,5 +40,5 @@ internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<K
     public static BlockId[] ParseIds(Google.Protobuf.Collections.RepeatedField<Google.Protobuf.ByteString> ids) =>
         ids.Count <= MaxBlockIdCount
             ? BlockIds.Parse(ids, "block_ids")
-            : throw new RpcException(StoreStatus.InvalidField("block_ids", $"has {ids.Count} ids, more than {MaxBlockIdCount}"));
+            : throw new RpcException(CallStatus.InvalidField("block_ids", $"has {ids.Count} ids, more than {MaxBlockIdCount}"));
 }

@@ -5,9 +5,10 @@ using KvCluster.KvStore.Disk;
 using KvCluster.KvStore.Hosting;
 using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Redis;
-using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
+using KvCluster.Protocol.Transfer;
+using KvCluster.ServiceDefaults.Streams;
 using KvCluster.V1;
 using Microsoft.Extensions.Options;
 
@@ -64,7 +65,7 @@ internal sealed class KvStoreService(
         double maxMs = options.Value.MaxPinTime.TotalMilliseconds;
         if (request.PinMs < 1 || request.PinMs > maxMs)
         {
-            throw new RpcException(StoreStatus.InvalidField("pin_ms", $"must be 1 to {maxMs} (KvStore:MaxPinTime), not {request.PinMs}"));
+            throw new RpcException(CallStatus.InvalidField("pin_ms", $"must be 1 to {maxMs} (KvStore:MaxPinTime), not {request.PinMs}"));
         }
 
         PinOutcome outcome = tier.Pin(ids, TimeSpan.FromMilliseconds(request.PinMs));
@@ -143,6 +144,6 @@ internal sealed class KvStoreService(
         double maxMs = options.Value.MaxLeaseTime.TotalMilliseconds;
         return leaseMs >= 1 && leaseMs <= maxMs
             ? TimeSpan.FromMilliseconds(leaseMs)
-            : throw new RpcException(StoreStatus.InvalidField("lease_ms", $"must be 1 to {maxMs} (KvStore:MaxLeaseTime), not {leaseMs}"));
+            : throw new RpcException(CallStatus.InvalidField("lease_ms", $"must be 1 to {maxMs} (KvStore:MaxLeaseTime), not {leaseMs}"));
     }
 }

@@ -2,6 +2,7 @@ using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol.Transfer;
 using KvCluster.V1;
 
 namespace KvCluster.KvStore.Grpc;
@@ -73,9 +74,9 @@ internal sealed class PutCall(IBlockTier tier, TimeSpan silenceTimeout, TimeProv
             case PutResult.Discarded:
                 break;
             case PutResult.Refused:
-                throw Refuse(StoreStatus.SlabRefused(outcome.Error, frame.BlockId, frame.Layer), outcome.Error, frame);
+                throw Refuse(CallStatus.SlabRefused(outcome.Error, frame.BlockId, frame.Layer), outcome.Error, frame);
             case PutResult.StaleEpoch:
-                throw new RpcException(StoreStatus.StaleEpoch(_workerId, _session.Epoch));
+                throw new RpcException(CallStatus.StaleEpoch(_workerId, _session.Epoch));
             case PutResult.StoreFull:
                 TierStat stat = tier.Stat();
                 throw new RpcException(StoreStatus.StoreFull(stat.ByteBudget, stat.ByteCount));
@@ -88,18 +89,17 @@ internal sealed class PutCall(IBlockTier tier, TimeSpan silenceTimeout, TimeProv
     {
         if (frame.WorkerId.Length is 0 or > MaxWorkerIdLength)
         {
-            throw new RpcException(StoreStatus.InvalidField("worker_id", $"of the first frame must be 1 to {MaxWorkerIdLength} characters"));
+            throw new RpcException(CallStatus.InvalidField("worker_id", $"of the first frame must be 1 to {MaxWorkerIdLength} characters"));
         }
 
         _workerId = frame.WorkerId;
-        return tier.BeginPut(frame.WorkerId, frame.Epoch, frame.Owner) ?? throw new RpcException(StoreStatus.StaleEpoch(frame.WorkerId, frame.Epoch));
+        return tier.BeginPut(frame.WorkerId, frame.Epoch, frame.Owner) ?? throw new RpcException(CallStatus.StaleEpoch(frame.WorkerId, frame.Epoch));
     }
 
     private RpcException Refuse(Status status, SlabError error, Protocol.SlabFrame frame)
     {
         tier.Counters.RefusedSlab();
         Log.SlabRefused(logger, _workerId, frame.BlockId, frame.Layer, status.Detail);
-        string name = error == SlabError.None ? StoreStatus.WrongEpoch : error.MetricName();
-        return new RpcException(status, new Metadata { { StoreStatus.SlabErrorTrailer, name } });
+        return CallStatus.Refusal(status, error);
     }
 }

@@ -1,12 +1,12 @@
 using KvCluster.KvStore.Grpc;
 using KvCluster.KvStore.Moving;
 using KvCluster.KvStore.Puts;
-using KvCluster.KvStore.Streams;
 using KvCluster.KvStore.Telemetry;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Membership;
 using KvCluster.ServiceDefaults.Options;
+using KvCluster.ServiceDefaults.Streams;
 using KvCluster.V1;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -49,8 +49,8 @@ public static class KvStoreHost
         builder.Services.AddSingleton(Options.Create(options));
         builder.Services.AddTiers(options);
         builder.Services.AddSingleton<KvStoreCalls>();
-        builder.Services.AddSingleton<SlabListener>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<SlabListener>());
+        builder.Services.AddSingleton<ISlabCalls>(provider => provider.GetRequiredService<KvStoreCalls>());
+        builder.Services.AddSlabStreams(options.Slabs);
         builder.Services.AddHostedService<StoreMetrics>();
         builder.Services.AddSingleton<IWorkerLoadSource, StoreLoad>();
         builder.Services.AddSingleton<EpochFence>();

@@ -1,6 +1,7 @@
 using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Redis;
 using KvCluster.ServiceDefaults.Options;
+using KvCluster.ServiceDefaults.Streams;
 
 namespace KvCluster.KvStore.Hosting;
 
@@ -10,7 +11,6 @@ public sealed class KvStoreOptions : IValidatedOptions
     public const string Section = "KvStore";
 
     private const long MinDiskBudgetBytes = 16 << 20;
-    private const int SlabPortOffset = 10;
 
     /// <summary>Where gRPC is served. Default <c>http://0.0.0.0:8083</c>.</summary>
     public string ListenAddress { get; set; } = "http://0.0.0.0:8083";
@@ -99,9 +99,8 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// <summary>Where workers reach the shard. Default empty: where it listens, with the machine's name for <c>*</c>.</summary>
     public string AdvertisedAddress { get; set; } = "";
 
-    /// <summary><see cref="SlabPort"/> with its default filled in.</summary>
-    public int EffectiveSlabPort =>
-        SlabPort ?? (ServiceDefaults.Hosting.ListenAddress.Parse(ListenAddress).Port is > 0 and var port ? Math.Min(port + SlabPortOffset, ushort.MaxValue) : 0);
+    /// <summary>Where slab streams are served.</summary>
+    public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort);
 
     /// <summary><see cref="MemoryBudgetBytes"/> with its default filled in.</summary>
     public long EffectiveMemoryBudgetBytes =>
@@ -119,14 +118,9 @@ public sealed class KvStoreOptions : IValidatedOptions
             yield return $"{nameof(HttpListenAddress)} must be empty or {ServiceDefaults.Hosting.ListenAddress.Forms}, not '{HttpListenAddress}'";
         }
 
-        if (SlabPort is < -1 or > ushort.MaxValue)
+        foreach (string fault in Slabs.Validate())
         {
-            yield return $"{nameof(SlabPort)} must be -1 (none), 0 (any free one) or a port, not {SlabPort}";
-        }
-
-        if (AdvertisedSlabPort is < 0 or > ushort.MaxValue)
-        {
-            yield return $"{nameof(AdvertisedSlabPort)} must be 0 (the same) or a port, not {AdvertisedSlabPort}";
+            yield return fault;
         }
 
         if (MemoryBudgetBytes < 0)
@@ -149,9 +143,9 @@ public sealed class KvStoreOptions : IValidatedOptions
             yield return $"{nameof(DiskUnprovenBytesPerSecond)} must be 0 (only blocks that were used again) or more, not {DiskUnprovenBytesPerSecond}";
         }
 
-        if (RedisConnection.Length > 0 && RedisLink.FaultOf(RedisConnection) is { } fault)
+        if (RedisConnection.Length > 0 && RedisLink.FaultOf(RedisConnection) is { } redisFault)
         {
-            yield return $"{nameof(RedisConnection)} must be empty or like redis:6379,password=…: {fault}";
+            yield return $"{nameof(RedisConnection)} must be empty or like redis:6379,password=…: {redisFault}";
         }
 
         if (!Isolation.EncryptionKeys.TryParse(EncryptionKeys, out _, out string? keyFault))

@@ -4,6 +4,7 @@ using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Quotas;
 using KvCluster.KvStore.Reads;
+using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tiers;
 

@@ -3,6 +3,7 @@ using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
+using KvCluster.Protocol.Transfer;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KvCluster.KvStore.Tiers;

@@ -75,7 +75,7 @@ internal sealed class PrefillEngine : EngineLoop<PrefillSequence>
         {
             for (var layer = 0; layer < Runner.Geometry.LayerCount; layer++)
             {
-                sequence.Outbox.Post(new OutgoingSlab(tailId, layer, sequence.Cache.ExportTail(layer), IsTransient: true));
+                sequence.Outbox.PostTail(new OutgoingSlab(tailId, layer, sequence.Cache.ExportTail(layer), IsTransient: true));
             }
         }
 

@@ -8,7 +8,7 @@ namespace KvCluster.PrefillWorker.Engine;
 /// One prompt in the engine. From <see cref="EngineLoop{TSequence}.Submit"/> until <see cref="Released"/> the cache is the engine's alone.
 /// </summary>
 internal sealed class PrefillSequence(
-    string requestId, Generation generation, SequenceCache cache, SlabOutbox outbox, QueuedTokens queued, bool sendsTail) : IEngineSequence
+    string requestId, Generation generation, SequenceCache cache, PrefillOutbox outbox, QueuedTokens queued, bool sendsTail) : IEngineSequence
 {
     private readonly TaskCompletionSource<PrefillSample> _sampled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -20,7 +20,7 @@ internal sealed class PrefillSequence(
 
     public SequenceCache Cache => cache;
 
-    public SlabOutbox Outbox => outbox;
+    public PrefillOutbox Outbox => outbox;
 
     public bool SendsTail => sendsTail;
 

@@ -9,8 +9,11 @@ namespace KvCluster.PrefillWorker.Engine;
 /// Sends the slabs of one prompt to the homes of their Blocks while the prompt is still computed. A store that refuses or is
 /// lost does not stop the prompt: its first token is still worth having, and the decode worker computes what it can't get.
 /// </summary>
+/// <remarks>
+/// Beside a direct hand-over it is the second way: the Tail comes here only when the decode worker did not take it.
+/// </remarks>
 internal sealed class SlabSender(
-    SlabOutbox outbox, KvStoreShards store, ulong epoch, BlockId root, int layerCount, Action onRoom, ILogger log)
+    SlabOutbox outbox, DirectSender? direct, KvStoreShards store, ulong epoch, BlockId root, int layerCount, Action onRoom, ILogger log)
 {
     /// <summary>Ends when the outbox is closed and every Block is acknowledged.</summary>
     /// <exception cref="RpcException">UNAVAILABLE: the store did not take all of it.</exception>
@@ -25,6 +28,14 @@ internal sealed class SlabSender(
             }
 
             onRoom();
+        }
+
+        if (direct is not null)
+        {
+            foreach (var slab in await direct.TakeUndeliveredTailAsync())
+            {
+                await writer.EnqueueAsync(slab.BlockId, slab.Layer, layerCount, slab.Slab, slab.IsTransient);
+            }
         }
 
         try

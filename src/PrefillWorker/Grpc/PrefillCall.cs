@@ -10,7 +10,7 @@ namespace KvCluster.PrefillWorker.Grpc;
 
 /// <summary>
 /// One Prefill call: checks, waits for room, loads the cached prefix, and passes on what the engine makes while its slabs go to
-/// the KvStore.
+/// the KvStore, and to the decode worker where it takes them directly.
 /// </summary>
 internal sealed class PrefillCall(
     PrefillParts parts, PrefillRequest request, IServerStreamWriter<PrefillEvent> events, CancellationToken cancellationToken)
@@ -25,7 +25,7 @@ internal sealed class PrefillCall(
         using var queued = new QueuedTokens(parts.Load);
         queued.Set(plan.Blocks.TokenCount - (plan.CachedBlockCount * KvGeometry.BlockTokenCount));
         using var reservation = await AdmitAsync(plan);
-        using var outbox = new SlabOutbox(parts.Options.MaxUnsentBytes);
+        using var outbox = new PrefillOutbox(parts.Options.MaxUnsentBytes, isDirect: plan.Direct is not null);
         var cache = parts.Model.CreateCache(plan.Blocks.Root, epoch);
         int refusedSlabCount;
         try
@@ -40,7 +40,12 @@ internal sealed class PrefillCall(
 
         var sequence = new PrefillSequence(plan.RequestId, plan.Generation, cache, outbox, queued, sendsTail: plan.Blocks.TailId is not null);
         sequence.CountQueued();
-        var sender = new SlabSender(outbox, parts.Store, epoch, plan.Blocks.Root, parts.Model.Runner.Geometry.LayerCount, parts.Engine.Wake, parts.Log);
+        var layerCount = parts.Model.Runner.Geometry.LayerCount;
+        using var direct = plan.Direct is { } target && outbox.Direct is { } slabs
+            ? new DirectSender(slabs, parts.DecodeWorkers, target, epoch, layerCount, parts.Engine.Wake, parts.Time, parts.Log)
+            : null;
+        var handing = direct?.RunAsync(plan.RequestId, cancellationToken) ?? Task.FromResult(default(SentSlabs));
+        var sender = new SlabSender(outbox.Store, direct, parts.Store, epoch, plan.Blocks.Root, layerCount, parts.Engine.Wake, parts.Log);
         var sending = sender.RunAsync(plan.RequestId, cancellationToken);
         try
         {
@@ -49,12 +54,25 @@ internal sealed class PrefillCall(
         finally
         {
             outbox.Close();
-            await ((Task)sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)Task.WhenAll(sending, handing)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        var handedOver = await handing;
+        if (plan.Direct is not null)
+        {
+            parts.Metrics.RecordHandOver(handedOver.SlabCount, handedOver.Bytes);
         }
 
         var sent = await sending;
         parts.Metrics.RecordSent(sent.SlabCount, sent.Bytes);
-        var done = new PrefillDone { KvBytesSent = sent.Bytes, SlabsSent = sent.SlabCount, RefusedSlabs = refusedSlabCount };
+        var done = new PrefillDone
+        {
+            KvBytesSent = sent.Bytes,
+            SlabsSent = sent.SlabCount,
+            RefusedSlabs = refusedSlabCount,
+            DirectKvBytesSent = handedOver.Bytes,
+            DirectSlabsSent = handedOver.SlabCount,
+        };
         await events.WriteAsync(new PrefillEvent { Done = done }, cancellationToken);
     }
 

@@ -12,6 +12,7 @@ internal sealed record PrefillParts(
     LoadGauge Load,
     PrefillEngine Engine,
     KvStoreShards Store,
+    DecodeWorkers DecodeWorkers,
     PrefillMetrics Metrics,
     TimeProvider Time,
     ILogger<PrefillService> Log);

@@ -21,6 +21,7 @@ public sealed class BlockWriter : IAsyncDisposable
     private readonly Task<BlockWriteResult> _pump;
     private readonly string _workerId;
     private readonly ulong _epoch;
+    private int _sentSlabCount;
 
     /// <param name="client">The shard.</param>
     /// <param name="workerId">The worker that writes.</param>
@@ -51,6 +52,9 @@ public sealed class BlockWriter : IAsyncDisposable
 
     /// <summary>Ends when the store has acknowledged or refused; faulted with the RpcException in the latter case.</summary>
     public Task<BlockWriteResult> Completion => _pump;
+
+    /// <summary>Slabs that are on the wire.</summary>
+    public int SentSlabCount => Volatile.Read(ref _sentSlabCount);
 
     /// <summary>
     /// Queues a slab and takes over the lease. Waits only while the queue is full.
@@ -141,7 +145,6 @@ public sealed class BlockWriter : IAsyncDisposable
 
     private async Task<BlockWriteResult> PumpAsync()
     {
-        int slabsSent = 0;
         long bytesSent = 0;
         try
         {
@@ -151,7 +154,7 @@ public sealed class BlockWriter : IAsyncDisposable
                 {
                     bytesSent += frame.SlabBytes.Length;
                     await _call.RequestStream.WriteAsync(frame);
-                    slabsSent++;
+                    Interlocked.Increment(ref _sentSlabCount);
                 }
             }
 
@@ -169,7 +172,7 @@ public sealed class BlockWriter : IAsyncDisposable
 
         PutReply reply = await _call.ResponseAsync;
         return new BlockWriteResult(
-            slabsSent, bytesSent, reply.SlabsStored, reply.BytesStored, reply.SlabsKnown, reply.IncompleteBlocks);
+            SentSlabCount, bytesSent, reply.SlabsStored, reply.BytesStored, reply.SlabsKnown, reply.IncompleteBlocks);
     }
 
     private void Drain()

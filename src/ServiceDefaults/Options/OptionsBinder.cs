@@ -76,6 +76,7 @@ public static class OptionsBinder
         : type == typeof(TimeSpan) ? "a time like 00:00:30"
         : type == typeof(bool) ? "true or false"
         : type == typeof(double) ? "a number"
+        : type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type)).ToLowerInvariant()}"
         : $"a {type.Name}";
 
     internal static string Describe(OptionsValidationException error) => string.Join("; ", error.Failures);

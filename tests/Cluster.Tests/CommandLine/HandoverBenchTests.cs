@@ -1,5 +1,6 @@
 using KvCluster.CommandLine.Bench.Handover;
 using KvCluster.CommandLine.Terminal;
+using KvCluster.Gateway.HandOffs;
 
 namespace KvCluster.Cluster.Tests.CommandLine;
 
@@ -19,11 +20,29 @@ public sealed class HandoverBenchTests
             RoundCount = 1,
         };
         var benchmark = new HandoverBenchmark(options, new Progress<string>());
-        HandoverTiming whole = await benchmark.MeasureAsync("raw", wholeAfterPrefill: true, TestContext.Current.CancellationToken);
+        HandoverTiming whole = await benchmark.MeasureAsync("raw", HandOffMode.Store, wholeAfterPrefill: true, 1, TestContext.Current.CancellationToken);
 
         // 16,384 bytes a token, there and back, and little else; held back until prefill is done, so the link's time is all in the hand-over.
         Assert.InRange(whole.LinkBytes, 2L * TokenCount * 16_384, 2.2 * TokenCount * 16_384);
         Assert.True(whole.HandoverMs >= 0.8 * 1e3 * TokenCount * 16_384 * 8 / 1e9, $"{whole.HandoverMs} ms");
+    }
+
+    [Fact]
+    public async Task Measure_Direct_EverythingLeavesThePrefillWorkerTwiceAndNothingIsReadFromTheStore()
+    {
+        var options = new HandoverBenchOptions
+        {
+            ModelFolder = ModelOption.Resolve(null),
+            KvSpec = "int4",
+            BitsPerSecond = 1e9,
+            PromptTokenCount = TokenCount,
+            RoundCount = 1,
+        };
+        var benchmark = new HandoverBenchmark(options, new Progress<string>());
+        HandoverTiming direct = await benchmark.MeasureAsync("raw", HandOffMode.Direct, wholeAfterPrefill: false, 2, TestContext.Current.CancellationToken);
+
+        Assert.InRange(direct.LinkBytes, 2L * TokenCount * 16_384, 2.2 * TokenCount * 16_384);
+        Assert.Equal(2, direct.DirectCount);
     }
 
     [Theory]

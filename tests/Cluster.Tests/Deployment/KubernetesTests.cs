@@ -1,6 +1,7 @@
 using System.Globalization;
 using KvCluster.Cluster.Tests.EndToEnd;
 using KvCluster.KvStore.Hosting;
+using KvCluster.ServiceDefaults.Streams;
 using YamlDotNet.RepresentationModel;
 
 namespace KvCluster.Cluster.Tests.Deployment;
@@ -68,8 +69,9 @@ public sealed class KubernetesTests
                 Assert.Equal(new Uri((string)host.Options.GetProperty(name)!.GetValue(defaults)!).Port, new Uri(value).Port);
             }
 
-            string[] slabPorts = [.. host.Settings(settings).Where(setting => setting.Name == nameof(KvStoreOptions.SlabPort)).Select(setting => setting.Value)];
-            Assert.All(slabPorts, port => Assert.Equal(new KvStoreOptions().EffectiveSlabPort.ToString(CultureInfo.InvariantCulture), port));
+            string[] slabPorts = [.. host.Settings(settings).Where(setting => setting.Name == nameof(SlabEndpoint.SlabPort)).Select(setting => setting.Value)];
+            var slabs = host.Options.GetProperty(nameof(KvStoreOptions.Slabs))?.GetValue(defaults) as SlabEndpoint;
+            Assert.Equal(slabs is null ? [] : [slabs.Port.ToString(CultureInfo.InvariantCulture)], slabPorts);
             string[] listened = [.. listening.Select(setting => new Uri(setting.Value).Port.ToString()), .. slabPorts];
             string[] declared = [.. host.Container.Items("ports").Where(port => !port.Text("name").StartsWith("silo", StringComparison.Ordinal)).Select(port => port.Text("containerPort"))];
             Assert.Equal(listened.Order(), declared.Order());

@@ -1,3 +1,6 @@
+using KvCluster.CommandLine.Serve;
+using KvCluster.Gateway.HandOffs;
+
 namespace KvCluster.Cluster.Tests.EndToEnd;
 
 /// <summary>The KV of a prompt really travels as slabs through the store, and only what is new travels.</summary>
@@ -25,6 +28,32 @@ public sealed class BytesMovedTests
         Assert.Equal(stat.GetBytes, answer.Usage.KvBytesReceived);
         Assert.Equal(blocks, stat.BlockCount);
         Assert.Equal(0, stat.LeasedBlockCount);
+    }
+
+    [Theory]
+    [InlineData("raw")]
+    [InlineData("int4")]
+    public async Task Generate_HandedOverDirectly_ReadsNothingButThePrefixFromTheStore(string kvSpec)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(
+            new ClusterOptions { ModelFolder = RepositoryRoot.ModelFolder, KvSpec = kvSpec, HandOff = HandOffMode.Direct });
+        string prefix = Prompts.Of("line_retrieval_80");
+
+        Answer cold = await cluster.Inference.AskAsync(prefix, maxTokens: 8);
+        V1.StatReply afterCold = await cluster.StatAsync();
+        Answer warm = await cluster.Inference.AskAsync(prefix + Prompts.Of("line_retrieval_20"), maxTokens: 4);
+        V1.StatReply afterWarm = await cluster.StatAsync();
+
+        // Behind, the store gets every Block; the Tail it does not need.
+        int blocks = cold.Usage.PromptTokens / BlockTokenCount;
+        Assert.Equal((blocks * LayerCount, 0L), (afterCold.PutSlabs, afterCold.GetSlabs));
+        Assert.Equal(cold.Usage.PromptTokens, cold.Usage.KvTokensReceived);
+        Assert.Equal(cold.Usage.KvBytesReceived, cold.Usage.KvBytesDirect);
+        Assert.Equal(afterCold.PutBytes, cold.Usage.KvBytesSent);
+        Assert.Equal(blocks * BlockTokenCount, warm.Usage.CachedTokens);
+        Assert.Equal(2L * blocks * LayerCount, afterWarm.GetSlabs);
+        Assert.Equal(afterWarm.GetBytes / 2, warm.Usage.KvBytesReceived - warm.Usage.KvBytesDirect);
+        Assert.Equal(0, afterWarm.LeasedBlockCount);
     }
 
     [Fact]

@@ -1,3 +1,6 @@
+using KvCluster.CommandLine.Serve;
+using KvCluster.Gateway.HandOffs;
+
 namespace KvCluster.Cluster.Tests.EndToEnd;
 
 /// <summary>The same request gives the same tokens, whatever the cache held, whatever else runs, however the cluster is cut into processes.</summary>
@@ -34,6 +37,44 @@ public sealed class SameAnswerTests
 
     [Theory]
     [InlineData("raw")]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public async Task Generate_HandedOverDirectly_GivesTheTokensOfTheWayThroughTheStore(string kvSpec)
+    {
+        string[] prompts = Prompts.Mixed();
+        Answer[] throughStore;
+        await using (TestCluster cluster = await TestCluster.StartAsync(kvSpec))
+        {
+            throughStore = await OneAfterAnotherAsync(cluster.Inference, prompts);
+            Assert.All(throughStore, answer => Assert.Equal(0, answer.Usage.KvBytesDirect));
+        }
+
+        await using (TestCluster cluster = await TestCluster.StartAsync(Direct(kvSpec)))
+        {
+            Answer[] cold = await OneAfterAnotherAsync(cluster.Inference, prompts);
+            Answer[] warm = await OneAfterAnotherAsync(cluster.Inference, prompts);
+            Answer[] warmBatch = await Task.WhenAll(prompts.Select(prompt => cluster.Inference.AskAsync(prompt)));
+            Answer[] coldBatch = await Task.WhenAll(prompts.Select(prompt => cluster.Inference.AskAsync(prompt, tenant: "batch")));
+
+            Assert.Contains(cold, answer => answer.Usage.KvBytesDirect > 0);
+            Assert.All(cold, answer => Assert.Equal(answer.Usage.KvBytesReceived, answer.Usage.KvBytesDirect));
+            AssertSameTokens(throughStore, cold);
+            AssertSameTokens(throughStore, warm);
+            AssertSameTokens(throughStore, warmBatch);
+            AssertSameTokens(throughStore, coldBatch);
+            await cluster.WaitUntilIdleAsync();
+            cluster.MemoryTier.CheckIntegrity();
+        }
+
+        await using FourProcesses processes = await FourProcesses.StartAsync(kvSpec, "direct");
+        Answer[] apart = await OneAfterAnotherAsync(processes.Inference, prompts);
+        Assert.Contains(apart, answer => answer.Usage.KvBytesDirect > 0);
+        AssertSameTokens(throughStore, apart);
+        AssertSameTokens(throughStore, await Task.WhenAll(prompts.Select(prompt => processes.Inference.AskAsync(prompt))));
+    }
+
+    [Theory]
+    [InlineData("raw")]
     [InlineData("int4")]
     public async Task Generate_FollowUpOverGeneratedBlocks_EqualsAColdPrefillOfTheSameText(string kvSpec)
     {
@@ -60,6 +101,9 @@ public sealed class SameAnswerTests
             Sampling = new V1.Sampling { Temperature = 0, MaxTokens = 32, IgnoreEos = true },
         });
     }
+
+    private static ClusterOptions Direct(string kvSpec) =>
+        new() { ModelFolder = RepositoryRoot.ModelFolder, KvSpec = kvSpec, HandOff = HandOffMode.Direct };
 
     private static async Task<Answer[]> OneAfterAnotherAsync(V1.Inference.InferenceClient client, string[] prompts)
     {

@@ -28,6 +28,8 @@ internal sealed class TestWorker : IAsyncDisposable
 
     public string WorkerId => _description.WorkerId;
 
+    public string Address => _description.Address;
+
     public WorkerBehavior Behavior => _app.Services.GetRequiredService<WorkerBehavior>();
 
     public TestKvStoreService Store => _app.Services.GetRequiredService<TestKvStoreService>();

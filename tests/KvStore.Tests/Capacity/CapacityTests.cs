@@ -3,6 +3,7 @@ using KvCluster.Compression.Codecs;
 using KvCluster.KvStore.Eviction;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tests.Capacity;
 

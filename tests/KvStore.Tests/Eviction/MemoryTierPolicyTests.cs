@@ -6,6 +6,7 @@ using KvCluster.KvStore.Leases;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Reads;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tests.Eviction;
 

@@ -2,6 +2,7 @@ using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Cold;
 using KvCluster.KvStore.Puts;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tests.Quotas;
 

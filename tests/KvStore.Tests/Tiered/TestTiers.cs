@@ -7,6 +7,7 @@ using KvCluster.KvStore.Reads;
 using KvCluster.KvStore.Redis;
 using KvCluster.KvStore.Tests.Disk;
 using KvCluster.KvStore.Tiers;
+using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tests.Tiered;
 

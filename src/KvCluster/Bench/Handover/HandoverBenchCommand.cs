@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Terminal;
+using KvCluster.Gateway.HandOffs;
 using Spectre.Console;
 
 namespace KvCluster.CommandLine.Bench.Handover;
@@ -8,13 +9,17 @@ namespace KvCluster.CommandLine.Bench.Handover;
 internal static class HandoverBenchCommand
 {
     private const string About = """
-        Measures the hand-over from prefill to decode through the whole cluster, with a link of given speed between workers and store: from the first token, when
-        prefill has ended, to the first one decoded. Then the time to first token of a prompt whose beginning is cached, beside that of a new one.
+        Measures the hand-over from prefill to decode through the whole cluster, with a link of given speed at every worker and the store: from the first token, when
+        prefill has ended, to the first one decoded; through the store, and straight with the store written behind. What the prefill worker sends shares its
+        link. At last the Gateway chooses by itself (--handoff auto). Then the time to first token of a prompt whose beginning is cached, beside that of a new one.
 
         Examples:
           kvcluster bench handover
           kvcluster bench handover --gbps 10 --tokens 2048 --kv zipcache
         """;
+
+    /// <summary>Prompts by which the Gateway finds the faster way, a multiple of those of other rows.</summary>
+    private const int AutoRounds = 3;
 
     public static Command Create()
     {
@@ -38,30 +43,41 @@ internal static class HandoverBenchCommand
                 RoundCount = parsed.GetRequiredValue(rounds),
             };
             var benchmark = new HandoverBenchmark(options, new StandardErrorProgress());
-            HandoverTiming whole = await benchmark.MeasureAsync("raw", wholeAfterPrefill: true, cancellationToken);
-            HandoverTiming layers = await benchmark.MeasureAsync("raw", wholeAfterPrefill: false, cancellationToken);
-            HandoverTiming encoded = await benchmark.MeasureAsync(options.KvSpec, wholeAfterPrefill: false, cancellationToken);
+            HandoverTiming whole = await MeasureAsync("raw", HandOffMode.Store, wholeAfterPrefill: true);
+            (string Name, HandoverTiming Timing)[] rows =
+            [
+                ("raw, whole cache after prefill", whole),
+                ("raw, layer by layer through the store", await MeasureAsync("raw", HandOffMode.Store)),
+                ("raw, layer by layer, direct", await MeasureAsync("raw", HandOffMode.Direct)),
+                ($"{options.KvSpec}, layer by layer through the store", await MeasureAsync(options.KvSpec, HandOffMode.Store)),
+                ($"{options.KvSpec}, layer by layer, direct", await MeasureAsync(options.KvSpec, HandOffMode.Direct)),
+            ];
+            int autoCount = AutoRounds * options.RoundCount;
+            HandoverTiming auto = await benchmark.MeasureAsync(options.KvSpec, HandOffMode.Auto, wholeAfterPrefill: false, autoCount, cancellationToken);
             (double cold, double warm) = await benchmark.MeasureWarmAsync(cancellationToken);
-            Write(AnsiConsole.Console, options, whole, layers, encoded);
+            Write(AnsiConsole.Console, options, [.. rows, ($"{options.KvSpec}, auto: {auto.DirectCount} of {autoCount} direct", auto)]);
             Console.WriteLine($"{options.KvSpec}, {options.PromptTokenCount:N0} tokens, time to first token: {cold:0} ms cold, {warm:0} ms warm, {cold / warm:0.0} times");
             return ExitCode.Done;
+
+            Task<HandoverTiming> MeasureAsync(string kvSpec, HandOffMode handOff, bool wholeAfterPrefill = false) =>
+                benchmark.MeasureAsync(kvSpec, handOff, wholeAfterPrefill, options.RoundCount, cancellationToken);
         });
         return command;
     }
 
-    private static void Write(IAnsiConsole console, HandoverBenchOptions options, HandoverTiming whole, HandoverTiming layers, HandoverTiming encoded)
+    private static void Write(IAnsiConsole console, HandoverBenchOptions options, (string Name, HandoverTiming Timing)[] rows)
     {
         Console.WriteLine($"prompts of {options.PromptTokenCount:N0} tokens, {options.BitsPerSecond / 1e9:0.##} Gb/s each way, medians of {options.RoundCount}");
         var table = new Table { Border = TableBorder.Markdown };
-        table.AddColumns("hand-over", "MB over the link", "prefill, ms", "from then to the first decoded token, ms", "ratio");
-        Row("raw, whole cache after prefill", whole);
-        Row("raw, layer by layer", layers);
-        Row($"{options.KvSpec}, layer by layer", encoded);
-        console.Write(table);
+        table.AddColumns("hand-over", "MB over the links", "prefill, ms", "from then to the first decoded token, ms", "ratio");
+        foreach ((string name, HandoverTiming timing) in rows)
+        {
+            table.AddRow(
+                Markup.Escape(name), (timing.LinkBytes / 1e6).ToString("0.0"), timing.FirstTokenMs.ToString("0"), timing.HandoverMs.ToString("0.0"),
+                (rows[0].Timing.HandoverMs / timing.HandoverMs).ToString("0.0"));
+        }
 
-        void Row(string name, HandoverTiming timing) => table.AddRow(
-            Markup.Escape(name), (timing.LinkBytes / 1e6).ToString("0.0"), timing.FirstTokenMs.ToString("0"), timing.HandoverMs.ToString("0.0"),
-            (whole.HandoverMs / timing.HandoverMs).ToString("0.0"));
+        console.Write(table);
     }
 
     private static void AddIf(bool isWrong, string error, Action<string> add)

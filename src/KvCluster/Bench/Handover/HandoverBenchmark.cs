@@ -3,12 +3,13 @@ using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using KvCluster.CommandLine.Serve;
+using KvCluster.Gateway.HandOffs;
 
 namespace KvCluster.CommandLine.Bench.Handover;
 
 /// <summary>
-/// How long a prompt's KV takes from prefill to decode over a link of given speed, through the whole cluster: layer by layer as the cluster does it, and the
-/// whole cache after prefill as others do.
+/// How long a prompt's KV takes from prefill to decode over a link of given speed, through the whole cluster: layer by layer as the cluster does it, through the
+/// store or straight, and the whole cache after prefill as others do.
 /// </summary>
 internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<string> progress)
 {
@@ -17,24 +18,38 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
     private readonly Random _random = new(1);
 
     /// <param name="kvSpec">The codec.</param>
+    /// <param name="handOff">The way, or that the Gateway is to find the faster one.</param>
     /// <param name="wholeAfterPrefill">Nothing passes the link before the prompt is done.</param>
+    /// <param name="roundCount">Prompts that are measured.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<HandoverTiming> MeasureAsync(string kvSpec, bool wholeAfterPrefill, CancellationToken cancellationToken)
+    public async Task<HandoverTiming> MeasureAsync(string kvSpec, HandOffMode handOff, bool wholeAfterPrefill, int roundCount, CancellationToken cancellationToken)
     {
-        int slabPort = FreePort();
-        await using var link = new ShapedLink(slabPort, options.BitsPerSecond, TimeProvider.System);
-        await using EmbeddedCluster cluster = await StartAsync(kvSpec, slabPort, link.Port, cancellationToken);
-        await using Connection connection = await Connection.OpenAsync(cluster.GrpcAddress, Cluster(kvSpec), cancellationToken);
+        (int storePort, int decodePort) = (FreePort(), FreePort());
 
-        await WarmAsync(connection, link, cancellationToken);
-        var timings = new List<HandoverTiming>();
-        for (int round = 1; round <= options.RoundCount; round++)
+        // What leaves the prefill worker shares its interface: the slabs for the decode worker and those for the store behind.
+        using SharedSpeed sent = Speed(), fromStore = Speed(), fromDecode = Speed();
+        await using var storeLink = new ShapedLink(storePort, sent, fromStore);
+        await using var decodeLink = new ShapedLink(decodePort, sent, fromDecode);
+        ClusterOptions cluster = Cluster(kvSpec) with
         {
-            progress.Report($"{kvSpec}, {(wholeAfterPrefill ? "whole cache after prefill" : "layer by layer")}, {round} of {options.RoundCount}");
-            timings.Add(await AskAsync(connection, Prompt(options.PromptTokenCount), link, wholeAfterPrefill ? link : null, cancellationToken));
+            HandOff = handOff,
+            StoreSlabPort = storePort,
+            StoreAdvertisedSlabPort = storeLink.Port,
+            DecodeSlabPort = decodePort,
+            DecodeAdvertisedSlabPort = decodeLink.Port,
+        };
+        await using EmbeddedCluster running = await EmbeddedCluster.StartAsync(cluster, cancellationToken);
+        await using Connection connection = await Connection.OpenAsync(running.GrpcAddress, cluster, cancellationToken);
+        ShapedLink[] links = handOff == HandOffMode.Store ? [storeLink] : [storeLink, decodeLink];
+        await WarmAsync(connection, links, cancellationToken);
+        var timings = new List<HandoverTiming>();
+        for (int round = 1; round <= roundCount; round++)
+        {
+            progress.Report($"{kvSpec}, {handOff}{(wholeAfterPrefill ? ", whole cache after prefill" : "")}, {round} of {roundCount}");
+            timings.Add(await AskAsync(connection, Prompt(options.PromptTokenCount), links, wholeAfterPrefill ? storeLink : null, cancellationToken));
         }
 
-        return Median(timings);
+        return Median(timings) with { DirectCount = timings.Sum(timing => timing.DirectCount) };
     }
 
     /// <summary>Time to first token of a prompt that nobody knows, and of one whose beginning is cached, without any link between.</summary>
@@ -48,8 +63,8 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         {
             progress.Report($"{options.KvSpec}, warm prefix, {round} of {options.RoundCount}");
             int[] prefix = Prompt(options.PromptTokenCount);
-            HandoverTiming first = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], null, null, cancellationToken);
-            HandoverTiming second = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], null, null, cancellationToken);
+            HandoverTiming first = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], [], null, cancellationToken);
+            HandoverTiming second = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], [], null, cancellationToken);
             if (round > 0)
             {
                 cold.Add(first);
@@ -60,14 +75,14 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         return (Median(cold).FirstTokenMs, Median(warm).FirstTokenMs);
     }
 
-    /// <summary>Compiles, and opens the connections through the link: until they are there, calls go around it over gRPC.</summary>
-    private async Task WarmAsync(Connection connection, ShapedLink link, CancellationToken cancellationToken)
+    /// <summary>Compiles, and opens the connections through the links: until they are there, calls go around them over gRPC.</summary>
+    private async Task WarmAsync(Connection connection, ShapedLink[] links, CancellationToken cancellationToken)
     {
         long last = 0;
         for (int i = 0; i < MostWarmRounds; i++)
         {
-            HandoverTiming timing = await AskAsync(connection, Prompt(options.PromptTokenCount / 4), link, null, cancellationToken);
-            if (i > 1 && timing.LinkBytes > 0 && Math.Abs(timing.LinkBytes - last) < timing.LinkBytes / 20)
+            HandoverTiming timing = await AskAsync(connection, Prompt(options.PromptTokenCount / 4), links, null, cancellationToken);
+            if (i > 1 && links.All(link => link.ByteCount > 0) && Math.Abs(timing.LinkBytes - last) < timing.LinkBytes / 20)
             {
                 return;
             }
@@ -78,9 +93,9 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         throw new InvalidOperationException("the workers do not find the way over the link");
     }
 
-    private static async Task<HandoverTiming> AskAsync(Connection connection, int[] prompt, ShapedLink? link, ShapedLink? held, CancellationToken cancellationToken)
+    private static async Task<HandoverTiming> AskAsync(Connection connection, int[] prompt, ShapedLink[] links, ShapedLink? held, CancellationToken cancellationToken)
     {
-        long before = link?.ByteCount ?? 0;
+        long before = links.Sum(link => link.ByteCount);
         var request = new V1.GenerateRequest
         {
             TokenIds = new V1.TokenIds(),
@@ -91,6 +106,7 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         try
         {
             var at = new List<TimeSpan>();
+            V1.Usage? usage = null;
             var clock = Stopwatch.StartNew();
             using AsyncServerStreamingCall<V1.GenerateReply> call = connection.Inference.Generate(request, cancellationToken: cancellationToken);
             await foreach (V1.GenerateReply reply in call.ResponseStream.ReadAllAsync(cancellationToken))
@@ -100,9 +116,12 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
                     at.Add(clock.Elapsed);
                     held?.Release();
                 }
+
+                usage = reply.Usage ?? usage;
             }
 
-            return new HandoverTiming(at[0].TotalMilliseconds, (at[1] - at[0]).TotalMilliseconds, (link?.ByteCount ?? 0) - before);
+            return new HandoverTiming(
+                at[0].TotalMilliseconds, (at[1] - at[0]).TotalMilliseconds, links.Sum(link => link.ByteCount) - before, usage?.KvBytesDirect > 0 ? 1 : 0);
         }
         finally
         {
@@ -110,8 +129,7 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         }
     }
 
-    private Task<EmbeddedCluster> StartAsync(string kvSpec, int slabPort, int linkPort, CancellationToken cancellationToken) =>
-        EmbeddedCluster.StartAsync(Cluster(kvSpec) with { StoreSlabPort = slabPort, StoreAdvertisedSlabPort = linkPort }, cancellationToken);
+    private SharedSpeed Speed() => new(options.BitsPerSecond, TimeProvider.System);
 
     private ClusterOptions Cluster(string kvSpec) => new() { ModelFolder = options.ModelFolder, KvSpec = kvSpec };
 
@@ -121,7 +139,8 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
     private static HandoverTiming Median(List<HandoverTiming> timings) => new(
         Middle(timings.Select(timing => timing.FirstTokenMs)),
         Middle(timings.Select(timing => timing.HandoverMs)),
-        (long)Middle(timings.Select(timing => (double)timing.LinkBytes)));
+        (long)Middle(timings.Select(timing => (double)timing.LinkBytes)),
+        0);
 
     private static double Middle(IEnumerable<double> values)
     {

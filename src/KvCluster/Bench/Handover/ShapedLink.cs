@@ -6,37 +6,29 @@ using System.Threading.Channels;
 namespace KvCluster.CommandLine.Bench.Handover;
 
 /// <summary>
-/// A full-duplex link of fixed speed in front of a TCP port: all connections through it share one token bucket a direction. What comes from
-/// clients can be held back without slowing them down.
+/// A full-duplex link of fixed speed in front of a TCP port: all connections through it share one speed a direction, and other links may share it too.
+/// What comes from clients can be held back without slowing them down.
 /// </summary>
 internal sealed class ShapedLink : IAsyncDisposable
 {
-    private const int PieceSizeBytes = 64 << 10;
-
-    /// <summary>What is lost while a timer is late is caught up with.</summary>
-    private const double LatestTimerSeconds = 0.005;
+    public const int PieceSizeBytes = 64 << 10;
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentBag<Socket> _sockets = [];
-    private readonly SemaphoreSlim _upTurn = new(1);
-    private readonly SemaphoreSlim _downTurn = new(1);
-    private readonly TokenBucket _up;
-    private readonly TokenBucket _down;
+    private readonly SharedSpeed _up;
+    private readonly SharedSpeed _down;
     private readonly int _targetPort;
     private readonly Task _accepting;
     private TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _byteCount;
 
     /// <param name="targetPort">Port on this machine to which it leads.</param>
-    /// <param name="bitsPerSecond">Speed of each direction.</param>
-    /// <param name="time">Measures and waits.</param>
-    public ShapedLink(int targetPort, double bitsPerSecond, TimeProvider time)
+    /// <param name="up">From clients.</param>
+    /// <param name="down">To clients.</param>
+    public ShapedLink(int targetPort, SharedSpeed up, SharedSpeed down)
     {
-        _targetPort = targetPort;
-        int burstSizeBytes = Math.Max(PieceSizeBytes, (int)(bitsPerSecond / 8 * LatestTimerSeconds));
-        _up = new TokenBucket(bitsPerSecond / 8, burstSizeBytes, time);
-        _down = new TokenBucket(bitsPerSecond / 8, burstSizeBytes, time);
+        (_targetPort, _up, _down) = (targetPort, up, down);
         _gate.SetResult();
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
@@ -79,8 +71,8 @@ internal sealed class ShapedLink : IAsyncDisposable
                 _sockets.Add(client);
                 _sockets.Add(target);
                 await target.ConnectAsync(IPAddress.Loopback, _targetPort, _stop.Token);
-                _ = CarryAsync(client, target, _up, _upTurn, mayHold: true);
-                _ = CarryAsync(target, client, _down, _downTurn, mayHold: false);
+                _ = CarryAsync(client, target, _up, mayHold: true);
+                _ = CarryAsync(target, client, _down, mayHold: false);
             }
         }
         catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -89,10 +81,10 @@ internal sealed class ShapedLink : IAsyncDisposable
         }
     }
 
-    private async Task CarryAsync(Socket from, Socket to, TokenBucket bucket, SemaphoreSlim turn, bool mayHold)
+    private async Task CarryAsync(Socket from, Socket to, SharedSpeed speed, bool mayHold)
     {
         var pieces = Channel.CreateUnbounded<byte[]>();
-        Task sending = SendAsync(pieces.Reader, to, bucket, turn, mayHold);
+        Task sending = SendAsync(pieces.Reader, to, speed, mayHold);
         try
         {
             var buffer = new byte[PieceSizeBytes];
@@ -112,7 +104,7 @@ internal sealed class ShapedLink : IAsyncDisposable
         to.Dispose();
     }
 
-    private async Task SendAsync(ChannelReader<byte[]> pieces, Socket to, TokenBucket bucket, SemaphoreSlim turn, bool mayHold)
+    private async Task SendAsync(ChannelReader<byte[]> pieces, Socket to, SharedSpeed speed, bool mayHold)
     {
         try
         {
@@ -123,16 +115,7 @@ internal sealed class ShapedLink : IAsyncDisposable
                     await _gate.Task;
                 }
 
-                await turn.WaitAsync(_stop.Token);
-                try
-                {
-                    await bucket.TakeAsync(piece.Length, _stop.Token);
-                }
-                finally
-                {
-                    turn.Release();
-                }
-
+                await speed.PassAsync(piece.Length, _stop.Token);
                 Interlocked.Add(ref _byteCount, piece.Length);
                 for (int sent = 0; sent < piece.Length;)
                 {

@@ -1,4 +1,6 @@
-namespace KvCluster.KvStore.Streams;
+using Microsoft.Extensions.Logging;
+
+namespace KvCluster.ServiceDefaults.Streams;
 
 internal static partial class Log
 {

@@ -1,14 +1,14 @@
 using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
-using KvCluster.KvStore.Grpc;
 using KvCluster.Protocol.Streams;
 using KvCluster.V1;
+using Microsoft.Extensions.Logging;
 
-namespace KvCluster.KvStore.Streams;
+namespace KvCluster.ServiceDefaults.Streams;
 
-/// <summary>The shard's end of one connection: calls one after the other, each ended by a status.</summary>
-internal sealed class SlabConnection(SlabSocket socket, KvStoreCalls calls, ILogger logger) : IDisposable
+/// <summary>The serving end of one connection: calls one after the other, each ended by a status.</summary>
+internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, ILogger logger) : IDisposable
 {
     /// <summary>For a writer that was refused to read why.</summary>
     private static readonly TimeSpan GentleCloseTime = TimeSpan.FromSeconds(2);
@@ -157,7 +157,7 @@ internal sealed class SlabConnection(SlabSocket socket, KvStoreCalls calls, ILog
         if (error is not RpcException rpc)
         {
             Log.CallFailed(logger, error);
-            return new SlabStreamStatus { Code = (int)StatusCode.Unknown, Detail = "the store failed; its log says why" };
+            return new SlabStreamStatus { Code = (int)StatusCode.Unknown, Detail = "the call failed; the log of whoever served it says why" };
         }
 
         var status = new SlabStreamStatus { Code = (int)rpc.StatusCode, Detail = rpc.Status.Detail };

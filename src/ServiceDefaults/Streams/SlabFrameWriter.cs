@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using Grpc.Core;
 using KvCluster.Protocol.Streams;
 
-namespace KvCluster.KvStore.Streams;
+namespace KvCluster.ServiceDefaults.Streams;
 
 /// <summary>The frames of a Get over a slab stream.</summary>
 internal sealed class SlabFrameWriter(SlabSocket socket) : IServerStreamWriter<Protocol.SlabFrame>

@@ -1,7 +1,7 @@
 using Grpc.Core;
 using KvCluster.Protocol.Streams;
 
-namespace KvCluster.KvStore.Streams;
+namespace KvCluster.ServiceDefaults.Streams;
 
 /// <summary>The frames of a Put over a slab stream, up to its End.</summary>
 internal sealed class SlabFrameReader(SlabSocket socket, SlabMessage first) : IAsyncStreamReader<Protocol.SlabFrame>, IDisposable

@@ -1,16 +1,15 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using KvCluster.KvStore.Grpc;
-using KvCluster.KvStore.Hosting;
 using KvCluster.Protocol.Streams;
 using KvCluster.ServiceDefaults.Hosting;
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
-namespace KvCluster.KvStore.Streams;
+namespace KvCluster.ServiceDefaults.Streams;
 
 /// <summary>Takes connections for slab streams (docs/slab-stream.md) and serves each until it ends, or the host does.</summary>
-internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCalls calls, TimeProvider time, ILogger<SlabListener> logger) : IHostedService, IDisposable
+public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimeProvider time, ILogger<SlabListener> logger) : IHostedService, IDisposable
 {
     private const int Backlog = 512;
     private const int MaxConnectionCount = 4096;
@@ -25,15 +24,15 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
     public int Port => (_listener?.LocalEndPoint as IPEndPoint)?.Port ?? 0;
 
     /// <summary>What clients are told; 0: no slab streams.</summary>
-    public int AdvertisedPort => Port > 0 && options.Value.AdvertisedSlabPort > 0 ? options.Value.AdvertisedSlabPort : Port;
+    public int AdvertisedPort => Port > 0 && endpoint.AdvertisedSlabPort > 0 ? endpoint.AdvertisedSlabPort : Port;
 
     /// <summary>Connections that are open, in a call or between two.</summary>
     public int ConnectionCount => _connections.Count;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        ListenAddress address = ListenAddress.Parse(options.Value.ListenAddress);
-        int port = options.Value.EffectiveSlabPort;
+        var address = ListenAddress.Parse(endpoint.ListenAddress);
+        int port = endpoint.Port;
         if (address.SocketPath is not null || port < 0)
         {
             return Task.CompletedTask;
@@ -55,7 +54,7 @@ internal sealed class SlabListener(IOptions<KvStoreOptions> options, KvStoreCall
         catch (SocketException error)
         {
             listener.Dispose();
-            throw new HostStartException($"port {port} for slab streams: {error.Message}; choose another with {nameof(KvStoreOptions.SlabPort)}", innerException: error);
+            throw new HostStartException($"port {port} for slab streams: {error.Message}; choose another with {nameof(SlabEndpoint.SlabPort)}", innerException: error);
         }
 
         _listener = listener;
