@@ -11,7 +11,7 @@ using KvCluster.Inference.Models;
 namespace KvCluster.Inference.Tests.Backends.Cuda;
 
 /// <summary>The forward pass on a GPU against transformers and against the CPU; skipped without one.</summary>
-public sealed class CudaModelRunnerTests(ITestOutputHelper output)
+public sealed partial class CudaModelRunnerTests(ITestOutputHelper output)
 {
     /// <summary>‖gpu - cpu‖ / ‖cpu‖ of a row of logits: activations in bf16 against 32 bits. Of a text, on average.</summary>
     private const double LogitsTolerance = 3e-2;
@@ -204,88 +204,6 @@ public sealed class CudaModelRunnerTests(ITestOutputHelper output)
             {
                 Assert.True(device.Blocks[block].Slab(layer)!.Span.SequenceEqual(host.Blocks[block].Slab(layer)!.Span), $"block {block}, layer {layer}");
             }
-        }
-    }
-
-    [Fact]
-    public void Forward_NoPagesLeft_FailsAloneAndGoesOnLater()
-    {
-        Gpu.Required();
-        using CudaModelRunner gpu = CudaRunners.Demo("raw", 6 << 20);
-        int room = (int)gpu.PageTokenCounts.All;
-        using SequenceCache small = Sequences.NewCache(gpu);
-        using (SequenceCache large = Sequences.NewCache(gpu))
-        {
-            var batch = new StepBatch();
-            batch.Add(small, [7, 8, 9], wantsLogits: true);
-            batch.Add(large, [.. Enumerable.Repeat(11, room)], wantsLogits: true);
-            gpu.Forward(batch);
-            Assert.Equal(StepFailure.None, batch.Failure(0));
-            Assert.Equal(StepFailure.OutOfDeviceMemory, batch.Failure(1));
-            Assert.Equal(gpu.VocabularySize, batch.Logits(0).Length);
-        }
-
-        Assert.Equal(room - KvGeometry.BlockTokenCount, gpu.PageTokenCounts.Free);
-        Step(gpu, small, 12);
-    }
-
-    [Fact]
-    public void Forward_PagesOfABrokenBlock_DoNotSpoilTheNextSequence()
-    {
-        Gpu.Required();
-        using CudaModelRunner gpu = CudaRunners.Demo("raw", 6 << 20);
-        int[] tokenIds = [.. Enumerable.Repeat(11, 4 * KvGeometry.BlockTokenCount)];
-        using (SequenceCache good = Sequences.NewCache(gpu), broken = Sequences.NewCache(gpu))
-        {
-            Sequences.Prefill(gpu, good, tokenIds, 512);
-            foreach (KvBlock block in good.Blocks)
-            {
-                var spoilt = new KvBlock(block.BlockId, block.FirstPosition, block.LayerCount);
-                for (int layer = 0; layer < block.LayerCount; layer++)
-                {
-                    SlabLease lease = SlabPool.Shared.Rent(block.Slab(layer)!.SizeBytes);
-                    lease.Span.Fill(0xFF);
-                    spoilt.SetSlab(layer, lease);
-                }
-
-                broken.AppendCachedBlock(spoilt, tokenIds.AsSpan(block.FirstPosition, KvGeometry.BlockTokenCount));
-            }
-
-            good.Dispose();
-            var batch = new StepBatch();
-            batch.Add(broken, 11, wantsLogits: true);
-            gpu.Forward(batch);
-            Assert.Equal(StepFailure.NonFiniteKeyValue, batch.Failure(0));
-        }
-
-        using SequenceCache next = Sequences.NewCache(gpu);
-        Assert.All(Enumerable.Range(0, 3), _ => Assert.True(float.IsFinite(Step(gpu, next, 11)[0])));
-    }
-
-    [Theory]
-    [InlineData("model.layers.1.self_attn.v_proj.weight", StepFailure.NonFiniteKeyValue)]
-    [InlineData("lm_head.weight", StepFailure.NonFiniteLogits)]
-    public void Forward_BrokenWeights_FailureIsNamed(string tensor, StepFailure expected)
-    {
-        Gpu.Required();
-        using var model = new TinyModel(TinyModel.Llama with { HeadSize = 64 }, "F32", (name, values) =>
-        {
-            if (name == tensor)
-            {
-                values.AsSpan().Fill(float.NaN);
-            }
-        });
-        using CudaModelRunner gpu = CudaRunners.Tiny(model, "int4");
-        using SequenceCache cache = Sequences.NewCache(gpu);
-        var sink = new CountingSink();
-        var batch = new StepBatch();
-        batch.Add(cache, model.Prompt(70), wantsLogits: true, sink);
-        gpu.Forward(batch);
-        Assert.Equal(expected, batch.Failure(0));
-        Assert.Equal(expected == StepFailure.NonFiniteLogits ? 2 : 1, sink.Count);
-        if (expected == StepFailure.NonFiniteKeyValue)
-        {
-            Assert.Equal((1, 0), batch.FailurePlace(0));
         }
     }
 
