@@ -12,8 +12,8 @@ import torch
 from driver import Kernel, median_us
 from payloads import Format
 
-FORMATS = {"raw": (16, 0, 0), "int8": (8, 0, 0), "int4": (4, 0, 0), "int2": (2, 0, 0), "zipcache": (3, 16, 4), "zipcache(low=2)": (2, 16, 4),
-           "zipcache(salient=0.75)": (3, 48, 4), "zipcache(low=2,salient=0.5)": (2, 32, 4)}
+FORMATS = {"raw": (16, 0, 0), "int8": (8, 0, 0), "int4": (4, 0, 0), "int2": (2, 0, 0), "zipcache(keybits=mixed,low=3)": (3, 16, 4), "zipcache(keybits=mixed)": (2, 16, 4),
+           "zipcache(keybits=mixed,low=3,salient=0.75)": (3, 48, 4), "zipcache(keybits=mixed,salient=0.5)": (2, 32, 4)}
 
 
 class Item(ctypes.Structure):

@@ -60,7 +60,7 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
         format = OfSpec(CodecSpec.Parse(codec.Spec), headSize);
         reason = format is null
-            ? $"The CUDA kernels do not read '{codec.Spec}' yet; they read raw, int8, int4, int2, and zipcache with 4 bits for salient tokens and 3 or 2 for the others."
+            ? $"The CUDA kernels do not read '{codec.Spec}' yet; they read raw, int8, int4, int2, and zipcache(keybits=mixed) with 4 bits for salient tokens and 3 or 2 for the others."
             : null;
         return format is not null;
     }
