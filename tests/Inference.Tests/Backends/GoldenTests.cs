@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
-using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Backends;
+using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
 using KvCluster.Inference.Models;
 

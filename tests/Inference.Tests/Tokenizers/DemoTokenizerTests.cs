@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using System.Text.Json;
 using System.Text;
-using FsCheck.Fluent;
+using System.Text.Json;
 using FsCheck;
+using FsCheck.Fluent;
 using KvCluster.Inference.Models;
 using KvCluster.Inference.Tokenizers;
 
