@@ -43,6 +43,7 @@ internal sealed partial class RedisTier
 
             TaskCompletionSource[] flushWaiters;
             Task work;
+            bool isClosed;
             lock (_lock)
             {
                 if (_queue.Count > 0 || (wereDropped && _link.IsAnswering && !_queue.IsEmpty))
@@ -53,14 +54,13 @@ internal sealed partial class RedisTier
                 _queue.Rest();
                 work = _queue.Work;
                 flushWaiters = _queue.TakeFlushWaiters();
-                if (_queue.IsClosed)
-                {
-                    work = Task.CompletedTask;
-                }
+
+                // Not from the work's end: a wake that comes before it is looked at is no end of the writer.
+                isClosed = _queue.IsClosed;
             }
 
             Array.ForEach(flushWaiters, waiter => waiter.SetResult());
-            if (work.IsCompleted)
+            if (isClosed)
             {
                 return;
             }
