@@ -1,4 +1,3 @@
-using System.Globalization;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 
@@ -51,26 +50,17 @@ internal static class Quantisers
     /// </summary>
     public static LayerQuantiser ZipCache(StageContext context)
     {
-        StageParameters parameters = context.Parameters;
-        int high = parameters.OneOf("high", 4, 8, 4, 3);
-        int low = parameters.OneOf("low", 2, 4, 3, 2);
-        if (high <= low)
-        {
-            throw parameters.Fail($"salient tokens need more bits than the others: high={high}, low={low}.");
-        }
-
-        int count = TokenCount(parameters.Number("salient", 0.25, 0, 1));
-        bool isRandom = parameters.OneOf("choose", "saliency", "saliency", "random") == "random";
-        TokenSegment[] segments = [new(0, count, high), new(count, Tokens - count, low)];
-        string keyBits = parameters.OneOf("keybits", "4", "mixed", "8", "4", "3");
-        TokenSegment[] keySegments = keyBits == "mixed" ? segments : [new(0, Tokens, int.Parse(keyBits, CultureInfo.InvariantCulture))];
-        TensorQuantiser keys = parameters.OneOf("keys", "token", "token", "channel") == "channel"
+        var parameters = ZipCacheParameters.Of(context.Parameters);
+        int count = parameters.SalientTokenCount;
+        TokenSegment[] segments = [new(0, count, parameters.HighBitCount), new(count, Tokens - count, parameters.LowBitCount)];
+        TokenSegment[] keySegments = parameters.KeyBitCount is { } keyBits ? [new(0, Tokens, keyBits)] : segments;
+        TensorQuantiser keys = parameters.AreKeysChannelwise
             ? new ChannelwiseKeys(context.Shape, keySegments, context.Path)
             : new TokenwiseKeys(context.Shape, keySegments, isSeparable: true, context.Path);
         return new SegmentedQuantiser(
             keys,
             new TokenwiseValues(context.Shape, segments, isSeparable: true, context.Path),
-            new TokenSelection(context.Shape, count, isRandom ? (ulong)context.Layer : null));
+            new TokenSelection(context.Shape, count, parameters.IsRandom ? (ulong)context.Layer : null));
     }
 
     /// <summary><c>evict</c>: salient tokens in 16 bits, the others not at all; the baseline of eviction.</summary>
@@ -92,6 +82,6 @@ internal static class Quantisers
     }
 
     /// <summary>A share of a Block in tokens: one, two or three quarters.</summary>
-    private static int TokenCount(double share) =>
+    internal static int TokenCount(double share) =>
         SegmentMultiple * Math.Clamp((int)Math.Round(share * Tokens / SegmentMultiple, MidpointRounding.AwayFromZero), 1, (Tokens / SegmentMultiple) - 1);
 }

@@ -253,6 +253,25 @@ public sealed class RedisTierTests
     }
 
     [Fact]
+    public async Task Flush_FromManyAtOnce_TheWriterOutlivesEveryWake()
+    {
+        await using RedisServer server = await RedisServer.StartAsync();
+        RedisTier tier = await TestRedis.OpenAsync(server, _pool);
+        async Task FlushOftenAsync()
+        {
+            for (int i = 0; i < 10_000; i++)
+            {
+                await tier.FlushAsync(default);
+            }
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(FlushOftenAsync))).Soon();
+        await TestRedis.WriteAsync(tier, _pool, 1);
+        Assert.True(await TestDisk.IsRightAsync(tier, 1));
+        await TestRedis.CloseAsync(tier, _pool);
+    }
+
+    [Fact]
     public async Task Hold_ABlock_IsCountedUntilItIsGivenBack()
     {
         await using RedisServer server = await RedisServer.StartAsync();

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Quantization;
 
 namespace KvCluster.Inference.Backends.Cuda.Attention;
 
@@ -86,31 +86,9 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
     private static AttentionFormat? OfZipCache(CodecStage stage, int headSize)
     {
-        int high = 4, low = 2;
-        double salient = 0.25;
-        bool areKeysMixed = false;
-        foreach ((string name, string value) in stage.Parameters)
-        {
-            switch (name)
-            {
-                case "high":
-                    high = int.Parse(value, CultureInfo.InvariantCulture);
-                    break;
-                case "low":
-                    low = int.Parse(value, CultureInfo.InvariantCulture);
-                    break;
-                case "salient":
-                    salient = double.Parse(value, CultureInfo.InvariantCulture);
-                    break;
-                case "keybits":
-                    areKeysMixed = value == "mixed";
-                    break;
-                case "keys" when value != "token":
-                    return null;
-            }
-        }
-
-        int quarters = Math.Clamp((int)Math.Round(4 * salient, MidpointRounding.AwayFromZero), 1, 3);
-        return areKeysMixed && high == 4 && low is (3 or 2) ? new AttentionFormat(headSize, low, 16 * quarters, high) : null;
+        var parameters = ZipCacheParameters.Of(stage);
+        return parameters is { KeyBitCount: null, AreKeysChannelwise: false, HighBitCount: 4, LowBitCount: 3 or 2 }
+            ? new AttentionFormat(headSize, parameters.LowBitCount, parameters.SalientTokenCount, parameters.HighBitCount)
+            : null;
     }
 }
