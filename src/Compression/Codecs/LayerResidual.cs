@@ -32,7 +32,7 @@ internal abstract unsafe class LayerResidual(LatentShape shape)
     /// <summary>Completes what the quantiser decoded: + L + S.</summary>
     public abstract void AddTo(float* latent, byte* payload);
 
-    /// <summary>Asks for the bytes that <see cref="AddScores"/> will read: they come while the quantiser's are worked on.</summary>
+    /// <summary>Asks for the bytes that <see cref="AddScores"/> will read.</summary>
     public abstract void PrefetchKeys(int head, byte* payload);
 
     /// <summary>Asks for the bytes that <see cref="AddValues"/> will read.</summary>

@@ -124,7 +124,9 @@ internal sealed unsafe class PipelineCodec : KvCodec
         PipelineLayer stages = _layers[layer];
         fixed (byte* source = payload)
         {
-            stages.Quantiser.PrefetchKeys(stages.Projection?.GroupOf(kvHead) ?? kvHead, source);
+            int head = stages.Projection?.GroupOf(kvHead) ?? kvHead;
+            stages.Quantiser.PrefetchKeys(head, source);
+            stages.Residual?.PrefetchKeys(head, source + stages.Quantiser.SizeBytes);
         }
     }
 
@@ -133,7 +135,9 @@ internal sealed unsafe class PipelineCodec : KvCodec
         PipelineLayer stages = _layers[layer];
         fixed (byte* source = payload)
         {
-            stages.Quantiser.PrefetchValues(stages.Projection?.GroupOf(kvHead) ?? kvHead, source);
+            int head = stages.Projection?.GroupOf(kvHead) ?? kvHead;
+            stages.Quantiser.PrefetchValues(head, source);
+            stages.Residual?.PrefetchValues(head, source + stages.Quantiser.SizeBytes);
         }
     }
 
@@ -148,7 +152,6 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (byte* source = payload)
         fixed (float* x = queries, y = scores)
         {
-            stages.Residual?.PrefetchKeys(head, source + stages.Quantiser.SizeBytes);
             stages.Quantiser.Scores(head, source, x, width, queryCount, y);
             stages.Residual?.AddScores(head, source + stages.Quantiser.SizeBytes, x, width, queryCount, y);
             stages.Projection?.AddMeanScores(kvHead, x, queryCount, y);
@@ -166,7 +169,6 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (byte* source = payload)
         fixed (float* x = weights, y = output)
         {
-            stages.Residual?.PrefetchValues(head, source + stages.Quantiser.SizeBytes);
             stages.Quantiser.AddValues(head, source, x, queryCount, y, width);
             stages.Residual?.AddValues(head, source + stages.Quantiser.SizeBytes, x, queryCount, y, width);
             stages.Projection?.AddMeanWeights(kvHead, x, queryCount, y);

@@ -9,9 +9,10 @@ internal static unsafe class CacheLines
 
     public static void Prefetch(byte* start, int sizeBytes)
     {
-        for (int i = 0; Sse.IsSupported && i < sizeBytes; i += SizeBytes)
+        byte* end = start + sizeBytes;
+        for (byte* line = (byte*)((nint)start & -SizeBytes); Sse.IsSupported && line < end; line += SizeBytes)
         {
-            Sse.Prefetch0(start + i);
+            Sse.Prefetch0(line);
         }
     }
 }

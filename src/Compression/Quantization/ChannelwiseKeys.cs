@@ -91,6 +91,22 @@ internal sealed unsafe class ChannelwiseKeys : TensorQuantiser
         }
     }
 
+    public override void Prefetch(int head, byte* payload)
+    {
+        int parameters = sizeof(ushort) * Shape.KeySize(head);
+        for (int i = 0; i < _segments.Length; i++)
+        {
+            Half* scales = Scales(payload, i, head);
+            CacheLines.Prefetch((byte*)scales, parameters);
+            CacheLines.Prefetch((byte*)(scales + Shape.KeyChannelCount), parameters);
+        }
+
+        int last = _segments.Length - 1;
+        int start = CodesOffset(head, 0);
+        int end = CodesOffset(head, last) + (Shape.KeySize(head) * _segments[last].Count * _segments[last].BitCount / 8);
+        CacheLines.Prefetch(payload + start, end - start);
+    }
+
     /// <summary>score = Σ q·zero, then a chain of (q·scale)·code.</summary>
     public override void Multiply(int head, byte* payload, float* x, int xStride, int rowCount, float* y, int yStride)
     {

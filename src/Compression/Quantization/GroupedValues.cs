@@ -91,6 +91,12 @@ internal sealed unsafe class GroupedValues : TensorQuantiser
         }
     }
 
+    public override void Prefetch(int head, byte* payload)
+    {
+        int start = _groups[head][0].Offset;
+        CacheLines.Prefetch(payload + start, (head + 1 < _groups.Length ? _groups[head + 1][0].Offset : SizeBytes) - start);
+    }
+
     /// <summary>output += Σ w·zero, then a chain of (w·scale)·code.</summary>
     public override void Multiply(int head, byte* payload, float* x, int xStride, int rowCount, float* y, int yStride)
     {

@@ -77,6 +77,15 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
         }
     }
 
+    public override void PrefetchKeys(int head, byte* payload) =>
+        CacheLines.Prefetch(payload + _keys[head][0].Offset, _values[head][0].Offset - _keys[head][0].Offset);
+
+    public override void PrefetchValues(int head, byte* payload)
+    {
+        int start = _values[head][0].Offset;
+        CacheLines.Prefetch(payload + start, (head + 1 < _keys.Length ? _keys[head + 1][0].Offset : _size) - start);
+    }
+
     /// <summary>score = Σ q·zero, then a chain of q·code.</summary>
     public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
     {

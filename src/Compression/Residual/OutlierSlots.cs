@@ -10,24 +10,37 @@ internal static unsafe class OutlierSlots
     private const int Group = 8;
     private const int TokenColumnBits = 6;
 
+    /// <summary>Slots up to the last group that has an outlier: what follows was kept for skips that were not needed.</summary>
+    public static int UsedCount(ResidualMatrix matrix, byte* payload)
+    {
+        int count = matrix.SlotCount;
+        while (count > Group && Unsafe.ReadUnaligned<ulong>(payload + matrix.GapStart + count - Group) == 0)
+        {
+            count -= Group;
+        }
+
+        return count;
+    }
+
     /// <param name="matrix">With outliers.</param>
     /// <param name="payload">Of the layer; well-formed.</param>
+    /// <param name="slotCount">A multiple of 8.</param>
     /// <param name="rows">By slot.</param>
     /// <param name="columns">By slot.</param>
     /// <param name="codes">By slot; 0 where there is no outlier.</param>
-    public static void Expand(ResidualMatrix matrix, byte* payload, ushort* rows, ushort* columns, float* codes)
+    public static void Expand(ResidualMatrix matrix, byte* payload, int slotCount, ushort* rows, ushort* columns, float* codes)
     {
         byte* gaps = payload + matrix.GapStart;
         if (matrix.ColumnCount == 1 << TokenColumnBits && matrix.Length <= ushort.MaxValue + 1)
         {
-            PlaceOf64(gaps, matrix.SlotCount, rows, columns);
+            PlaceOf64(gaps, slotCount, rows, columns);
         }
         else
         {
-            Place(matrix, gaps, rows, columns);
+            Place(matrix, gaps, slotCount, rows, columns);
         }
 
-        Widen((sbyte*)payload + matrix.CodeStart, matrix.SlotCount, codes);
+        Widen((sbyte*)payload + matrix.CodeStart, slotCount, codes);
     }
 
     /// <summary>64 columns: all keys, and most values. Sums of gaps eight at a time.</summary>
@@ -50,10 +63,10 @@ internal static unsafe class OutlierSlots
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Place(ResidualMatrix matrix, byte* gaps, ushort* rows, ushort* columns)
+    private static void Place(ResidualMatrix matrix, byte* gaps, int slotCount, ushort* rows, ushort* columns)
     {
         int position = 0;
-        for (int s = 0; s < matrix.SlotCount; s++)
+        for (int s = 0; s < slotCount; s++)
         {
             position += gaps[s];
             int row = matrix.RowOf(position);

@@ -161,6 +161,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         int outputWidth = _codec.OutputWidth(_layer, kvHeads[0]);
         int count = scratch.QueryCount / kvHeads.Length;
         int length = count * Geometry.HeadSize;
+        bool isLone = count <= LoneQueryCount;
         scratch.BeginProjected(queryWidth, outputWidth);
         for (int i = 0; i < kvHeads.Length; i++)
         {
@@ -170,8 +171,18 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         for (int i = 0; i < encodedCount; i++)
         {
             ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
+            if (isLone)
+            {
+                _codec.PrefetchValues(_layer, kvHeads[0], payload);
+            }
+
             _codec.Scores(_layer, kvHeads[0], payload, scratch.Projected, scratch.QueryCount, scratch.Scores);
             scratch.UpdateSoftmax(0, scratch.Gathered, outputWidth);
+            if (isLone && i + 1 < encodedCount)
+            {
+                _codec.PrefetchKeys(_layer, kvHeads[0], segment.Cache.BlockList[i + 1].Payload(_layer));
+            }
+
             _codec.AddValues(_layer, kvHeads[0], payload, scratch.Scores, scratch.QueryCount, scratch.Gathered);
         }
 

@@ -5,40 +5,35 @@ using KvCluster.Inference.Cache;
 
 namespace KvCluster.CommandLine.Eval.Diagnosis;
 
-/// <summary>Measures <see cref="CodecTiming"/> on Blocks of a real prompt. Each Block of the context has memory of its own, as in a cache.</summary>
+/// <summary>
+/// Measures <see cref="CodecTiming"/> on Blocks of a real prompt. Each Block of the context has memory of its own, as in a cache, and attention runs on
+/// all cores, as in the engine: they share the memory's speed.
+/// </summary>
 internal sealed class CodecTimer : IDisposable
 {
     private const int ContextBlockCount = SpecResult.ReferencePromptTokens / KvGeometry.BlockTokenCount;
     private const int EncodedBlockCount = 8;
-    private const int RoundCount = 7;
+    private const int RoundCount = 25;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
     private readonly ContrastCodec _contrast;
     private readonly KvCodec _codec;
     private readonly IReadOnlyList<KvBlock> _blocks;
-    private readonly float[][] _queries; // [layer · KV heads + head] of one token
     private readonly SlabLease[][] _rawContext;
     private readonly SlabLease[][] _codecContext;
-    private readonly EncodedAttention _rawAttention;
-    private readonly EncodedAttention _codecAttention;
-    private readonly int[][][] _rawHeadSets; // by layer
-    private readonly int[][][] _codecHeadSets;
-    private readonly float[] _together;
-    private readonly float[] _output;
+    private readonly TimedAttention _rawAttention;
+    private readonly TimedAttention _codecAttention;
 
     public CodecTimer(ContrastCodec contrast, RawCodec raw, KvCodec codec, CapturedAttention attention)
     {
         _contrast = contrast;
         _codec = codec;
         _blocks = attention.Blocks;
-        KvGeometry geometry = codec.Geometry;
-        _queries = [.. attention.Queries.GroupBy(query => (query.Layer, query.KvHead)).Select(group => group.First().Rows[..geometry.HeadSize])];
-        _together = new float[geometry.KvHeadCount * geometry.HeadSize];
-        _output = new float[_together.Length];
-        _rawHeadSets = HeadSets(raw);
-        _codecHeadSets = HeadSets(codec);
+        float[][] queries =
+            [.. attention.Queries.GroupBy(query => (query.Layer, query.KvHead)).Select(group => group.First().Rows[..codec.Geometry.HeadSize])];
         _rawContext = Context(raw, contrast.RawPayload);
         _codecContext = Context(codec, contrast.OtherPayload);
-        _rawAttention = new EncodedAttention(raw);
-        _codecAttention = new EncodedAttention(codec);
+        _rawAttention = new TimedAttention(raw, queries, _rawContext);
+        _codecAttention = new TimedAttention(codec, queries, _codecContext);
     }
 
     private delegate ReadOnlySpan<byte> PartOf(ReadOnlySpan<byte> payload);
@@ -50,14 +45,15 @@ internal sealed class CodecTimer : IDisposable
         var encode = new List<double>();
         var attention = new List<double>();
         var rawAttention = new List<double>();
-        // The first round meets code that is not compiled yet.
-        for (int round = 0; round <= RoundCount; round++)
+        // Code is compiled for good only after it ran for a while.
+        long start = Stopwatch.GetTimestamp();
+        while (rawAttention.Count < RoundCount)
         {
             cancellationToken.ThrowIfCancellationRequested();
             double encoded = Time(Encode) / (Math.Min(EncodedBlockCount, _blocks.Count) * KvGeometry.BlockTokenCount);
-            double rawAttended = Time(() => Attend(_rawAttention, _rawHeadSets, _rawContext));
-            double attended = Time(() => Attend(_codecAttention, _codecHeadSets, _codecContext));
-            if (round > 0)
+            double rawAttended = Time(_rawAttention.Run);
+            double attended = Time(_codecAttention.Run);
+            if (Stopwatch.GetElapsedTime(start) > WarmUp)
             {
                 encode.Add(encoded);
                 rawAttention.Add(rawAttended);
@@ -93,29 +89,6 @@ internal sealed class CodecTimer : IDisposable
             }
         }
     }
-
-    /// <summary>Heads that are stored together attend together, as with one worker of the engine.</summary>
-    private void Attend(EncodedAttention attention, int[][][] headSets, SlabLease[][] context)
-    {
-        int size = _codec.Geometry.HeadSize;
-        for (int layer = 0; layer < LayerCount; layer++)
-        {
-            int at = layer;
-            foreach (int[] heads in headSets[layer])
-            {
-                int length = heads.Length * size;
-                for (int i = 0; i < heads.Length; i++)
-                {
-                    _queries[(layer * _codec.Geometry.KvHeadCount) + heads[i]].CopyTo(_together.AsSpan(i * size));
-                }
-
-                attention.Attend(layer, heads, context.Length, block => context[block][at].Span, _together.AsSpan(0, length), _output.AsSpan(0, length));
-            }
-        }
-    }
-
-    private static int[][][] HeadSets(KvCodec codec) =>
-        [.. Enumerable.Range(0, codec.Geometry.LayerCount).Select(layer => codec.HeadSets(layer).Select(heads => heads.ToArray()).ToArray())];
 
     private SlabLease[][] Context(KvCodec codec, PartOf part) =>
         [.. Enumerable.Range(0, ContextBlockCount).Select(i => Enumerable.Range(0, LayerCount).Select(layer =>

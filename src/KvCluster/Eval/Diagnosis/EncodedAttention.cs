@@ -33,6 +33,7 @@ internal sealed class EncodedAttention(KvCodec codec)
         int headSize = codec.Geometry.HeadSize;
         int queryCount = queries.Length / headSize;
         int queriesOfHead = queryCount / kvHeads.Length;
+        bool isLone = queriesOfHead == 1;
         int queryWidth = codec.QueryWidth(layer, kvHeads[0]);
         int outputWidth = codec.OutputWidth(layer, kvHeads[0]);
         Reserve(ref _projected, queryCount * queryWidth);
@@ -52,6 +53,11 @@ internal sealed class EncodedAttention(KvCodec codec)
 
         for (int block = 0; block < blockCount; block++)
         {
+            if (isLone && block + 1 < blockCount)
+            {
+                codec.PrefetchKeys(layer, kvHeads[0], payloadOf(block + 1));
+            }
+
             codec.Scores(layer, kvHeads[0], payloadOf(block), queries, queryCount, Scores(block, queryCount));
         }
 
@@ -64,6 +70,11 @@ internal sealed class EncodedAttention(KvCodec codec)
         gathered.Clear();
         for (int block = 0; block < blockCount; block++)
         {
+            if (isLone && block + 1 < blockCount)
+            {
+                codec.PrefetchValues(layer, kvHeads[0], payloadOf(block + 1));
+            }
+
             codec.AddValues(layer, kvHeads[0], payloadOf(block), Scores(block, queryCount), queryCount, gathered);
         }
 
