@@ -59,6 +59,67 @@ public sealed class SlabStreamTests
         await store.EventuallyAsync(stat => stat is { WaitingReaderCount: 0, ReadBlockCount: 0 });
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Get_SomethingComesWhileItWaits_IsEndedAtOnceAndItsConnectionClosed(bool isMessage)
+    {
+        await using TestStore store = await TestStore.StartAsync();
+        using Socket socket = await ConnectAsync(store);
+        using var client = new SlabSocket(socket);
+        byte[] request = new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) }, WaitMs = 60_000 }.ToByteArray();
+        await client.SendAsync(SlabMessageKind.Get, request);
+        await store.EventuallyAsync(stat => stat.WaitingReaderCount == 1);
+
+        // Were the next call begun, its frames would look like the first one's.
+        await (isMessage ? client.SendAsync(SlabMessageKind.Get, request).AsTask() : socket.SendAsync(new byte[SlabMessageHeader.SizeBytes]));
+
+        Assert.Null(await client.ReceiveAsync().Soon());
+        await store.EventuallyAsync(stat => stat is { WaitingReaderCount: 0, ReadBlockCount: 0 });
+        await Eventually.TrueAsync(() => store.Listener.ConnectionCount == 0);
+        Assert.Equal(1, store.Listener.BrokenCount);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Call_RequestIsDamaged_IsAnsweredWithInternalOnAnUsedConnectionToo(bool isSecondCall)
+    {
+        await using TestStore store = await TestStore.StartAsync();
+        using Socket socket = await ConnectAsync(store);
+        using var client = new SlabSocket(socket);
+        byte[] extra = new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) } }.ToByteArray();
+        if (isSecondCall)
+        {
+            await client.SendAsync(SlabMessageKind.Get, extra);
+            Assert.Equal(SlabMessageKind.Frame, (await client.ReceiveAsync().Soon())!.Value.Kind);
+            Assert.Equal(SlabMessageKind.Status, (await client.ReceiveAsync().Soon())!.Value.Kind);
+        }
+
+        byte[] message = Message(new SlabMessageHeader { Kind = SlabMessageKind.Get }, extra);
+        message[SlabMessageHeader.SizeBytes + 5] ^= 4;
+        await socket.SendAsync(message);
+
+        SlabMessage end = (await client.ReceiveAsync().Soon())!.Value;
+        Assert.Equal((SlabMessageKind.Status, (int)StatusCode.Internal), (end.Kind, SlabStreamStatus.Parser.ParseFrom(end.Extra).Code));
+        Assert.Null(await client.ReceiveAsync().Soon());
+        Assert.Equal(1, store.Listener.BrokenCount);
+    }
+
+    [Fact]
+    public void Header_WithAnyBitFlipped_IsRefused()
+    {
+        byte[] bytes = new byte[SlabMessageHeader.SizeBytes];
+        new SlabMessageHeader { Kind = SlabMessageKind.Frame, SlabSizeBytes = 1000, Layer = 2, LayerCount = 3, Epoch = 7, BlockId = TestSlabs.Id(4) }.Write(bytes);
+        Assert.Equal(1000, SlabMessageHeader.Read(bytes).SlabSizeBytes);
+        for (int bit = 0; bit < 8 * bytes.Length; bit++)
+        {
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.Throws<InvalidDataException>(() => SlabMessageHeader.Read(bytes));
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
     [Fact]
     public async Task Connections_WithHostileBytes_AreClosedAndNothingIsKept()
     {
@@ -113,14 +174,8 @@ public sealed class SlabStreamTests
             "the reply to a Put" or "before the End" => new SlabStreamStatus { PutReply = new PutReply { SlabsStored = 1 } },
             _ => new SlabStreamStatus(),
         };
-        byte[] message = new byte[SlabMessageHeader.SizeBytes + status.CalculateSize()];
-        new SlabMessageHeader
-        {
-            Kind = SlabMessageKind.Status,
-            ExtraSizeBytes = status.CalculateSize(),
-            BlockId = damage == "a frame that became a status" ? TestSlabs.Id(1) : default,
-        }.Write(message);
-        status.ToByteArray().CopyTo(message, SlabMessageHeader.SizeBytes);
+        BlockId id = damage == "a frame that became a status" ? TestSlabs.Id(1) : default;
+        byte[] message = Message(new SlabMessageHeader { Kind = SlabMessageKind.Status, BlockId = id }, status.ToByteArray());
 
         var client = new V1.KvStore.KvStoreClient(streams);
         using IDisposable call = isPut ? client.Put() : client.Get(new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) } });
@@ -195,13 +250,36 @@ public sealed class SlabStreamTests
         using var frame = new Protocol.SlabFrame(TestSlabs.Id(900), 0, TestSlabs.LayerCount, slab.Share());
         var header = new byte[SlabMessageHeader.SizeBytes];
         SlabMessageHeader.Of(frame).Write(header);
-        byte[] bytes = [.. "KVSLABS1"u8, .. header, .. slab.Span];
+        byte[] bytes = [.. "KVSLABS2"u8, .. header, .. slab.Span];
         for (int changes = random.Next(4); changes > 0; changes--)
         {
             bytes[random.Next(8, 8 + SlabMessageHeader.SizeBytes)] = (byte)random.Next(256);
         }
 
+        if (number % 5 > 1)
+        {
+            // Who means harm knows the checksum.
+            uint checksum = Crc32C.Append(Crc32C.Compute(bytes.AsSpan(8, 20)), bytes.AsSpan(8 + 24, SlabMessageHeader.SizeBytes - 24));
+            BitConverter.GetBytes(checksum).CopyTo(bytes, 8 + 20);
+        }
+
         return bytes[..random.Next(9, bytes.Length + 1)];
+    }
+
+    private static byte[] Message(in SlabMessageHeader header, byte[] extra)
+    {
+        byte[] bytes = [.. new byte[SlabMessageHeader.SizeBytes], .. extra, .. extra.Length > 0 ? BitConverter.GetBytes(Crc32C.Compute(extra)) : []];
+        (header with { ExtraSizeBytes = extra.Length }).Write(bytes);
+        return bytes;
+    }
+
+    private static async Task<Socket> ConnectAsync(TestStore store)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, store.Listener.Port).Soon();
+        await socket.SendAsync("KVSLABS2"u8.ToArray());
+        Assert.Equal(SlabSocket.GreetingSizeBytes, await socket.ReceiveAsync(new byte[SlabSocket.GreetingSizeBytes]).Soon());
+        return socket;
     }
 
     private static async Task<int> GetAsync(V1.KvStore.KvStoreClient client, int block)

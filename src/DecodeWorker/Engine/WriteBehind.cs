@@ -45,7 +45,7 @@ internal sealed class WriteBehind(KvStoreShards store, long limitBytes, DecodeMe
         _blocks.Writer.TryComplete();
         if (ExecuteTask is { } running)
         {
-            await Task.WhenAny(running, Task.Delay(Timeout.Infinite, cancellationToken));
+            await running.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         await base.StopAsync(cancellationToken);

@@ -12,6 +12,8 @@ public readonly record struct SlabMessageHeader
     /// <summary>Worker id, request or status.</summary>
     public const int MaxExtraSizeBytes = 4 << 20;
 
+    private const int ChecksumOffset = 20;
+    private const int AfterChecksumOffset = 24;
     private const int BlockIdOffset = 32;
     private const int OwnerOffset = 48;
 
@@ -51,11 +53,18 @@ public readonly record struct SlabMessageHeader
         BinaryPrimitives.WriteUInt64LittleEndian(destination[24..], Epoch);
         BlockId.Write(destination[BlockIdOffset..]);
         Owner.Write(destination[OwnerOffset..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[ChecksumOffset..], Checksum(destination));
     }
 
     /// <exception cref="InvalidDataException">No message starts like this, or it is longer than messages may be.</exception>
     public static SlabMessageHeader Read(ReadOnlySpan<byte> source)
     {
+        // First of all: a length that was damaged would have its reader wait for bytes that nobody sends.
+        if (BinaryPrimitives.ReadUInt32LittleEndian(source[ChecksumOffset..]) != Checksum(source))
+        {
+            throw new InvalidDataException("no slab stream message, or its header was damaged on the way");
+        }
+
         var header = new SlabMessageHeader
         {
             Kind = (SlabMessageKind)source[0],
@@ -70,7 +79,7 @@ public readonly record struct SlabMessageHeader
             BlockId = BlockId.Read(source[BlockIdOffset..]),
             Owner = BlockId.Read(source[OwnerOffset..]),
         };
-        // All but frames leave the rest at 0: a frame whose kind was damaged must not end its call.
+        // All but frames leave the rest at 0.
         bool isKnown = header.Kind == SlabMessageKind.Frame
             || (header.Kind is SlabMessageKind.Get or SlabMessageKind.End or SlabMessageKind.Status
                 && header == new SlabMessageHeader { Kind = header.Kind, ExtraSizeBytes = header.ExtraSizeBytes });
@@ -97,4 +106,7 @@ public readonly record struct SlabMessageHeader
         BlockId = frame.BlockId,
         Owner = frame.Owner,
     };
+
+    private static uint Checksum(ReadOnlySpan<byte> header) =>
+        Crc32C.Append(Crc32C.Compute(header[..ChecksumOffset]), header[AfterChecksumOffset..SizeBytes]);
 }

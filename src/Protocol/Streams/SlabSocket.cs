@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -10,10 +11,16 @@ namespace KvCluster.Protocol.Streams;
 /// </summary>
 public sealed class SlabSocket(Socket socket) : IDisposable
 {
+    /// <summary>What both ends send first.</summary>
+    public const int GreetingSizeBytes = 8;
+
     /// <summary>A stream that never waits would keep its thread; after so many bytes others have their turn.</summary>
     private const int TurnSizeBytes = 256 << 10;
 
-    private static ReadOnlySpan<byte> Greeting => "KVSLABS1"u8;
+    /// <summary>After extra bytes; headers hold their own, slabs theirs.</summary>
+    private const int ChecksumSizeBytes = sizeof(uint);
+
+    private static ReadOnlySpan<byte> Greeting => "KVSLABS2"u8;
 
     private readonly byte[] _sent = new byte[SlabMessageHeader.SizeBytes];
     private readonly byte[] _received = new byte[SlabMessageHeader.SizeBytes];
@@ -29,7 +36,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     public async Task GreetAsync(CancellationToken cancellationToken)
     {
         await SendAllAsync(Greeting.ToArray(), cancellationToken);
-        var answer = new byte[Greeting.Length];
+        var answer = new byte[GreetingSizeBytes];
         if (!await ReceiveAllAsync(answer, cancellationToken) || !answer.AsSpan().SequenceEqual(Greeting))
         {
             throw new InvalidDataException("the other end of the connection speaks no slab streams");
@@ -63,7 +70,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         SendAsync(new SlabMessageHeader { Kind = kind, ExtraSizeBytes = extra.Length }, extra, cancellationToken);
 
     /// <summary>The next message; null when the other end closed the connection before one.</summary>
-    /// <exception cref="InvalidDataException">What came is no message.</exception>
+    /// <exception cref="InvalidDataException">What came is no message, or was damaged on the way; a slab's own checksums are the receiver's to verify.</exception>
     /// <exception cref="SocketException">The connection broke.</exception>
     /// <exception cref="IOException">The connection ended in the middle of a message.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -78,8 +85,13 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         byte[] extra = [];
         if (header.ExtraSizeBytes > 0)
         {
-            extra = new byte[header.ExtraSizeBytes];
-            await ReceiveWholeAsync(extra, cancellationToken);
+            byte[] checkedBytes = new byte[header.ExtraSizeBytes + ChecksumSizeBytes];
+            await ReceiveWholeAsync(checkedBytes, cancellationToken);
+            extra = checkedBytes[..header.ExtraSizeBytes];
+            if (BinaryPrimitives.ReadUInt32LittleEndian(checkedBytes.AsSpan(extra.Length)) != Crc32C.Compute(extra))
+            {
+                throw new InvalidDataException($"the {extra.Length} extra bytes of a {header.Kind} were damaged on the way");
+            }
         }
 
         if (header.SlabSizeBytes == 0)
@@ -122,12 +134,18 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask SendAsync(SlabMessageHeader header, ReadOnlyMemory<byte> extra, CancellationToken cancellationToken)
     {
-        header.Write(_sent);
-        await SendAllAsync(_sent, cancellationToken);
-        if (extra.Length > 0)
+        if (extra.IsEmpty)
         {
-            await SendAllAsync(extra, cancellationToken);
+            header.Write(_sent);
+            await SendAllAsync(_sent, cancellationToken);
+            return;
         }
+
+        byte[] whole = new byte[SlabMessageHeader.SizeBytes + extra.Length + ChecksumSizeBytes];
+        header.Write(whole);
+        extra.CopyTo(whole.AsMemory(SlabMessageHeader.SizeBytes));
+        BinaryPrimitives.WriteUInt32LittleEndian(whole.AsSpan(^ChecksumSizeBytes..), Crc32C.Compute(extra.Span));
+        await SendAllAsync(whole, cancellationToken);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

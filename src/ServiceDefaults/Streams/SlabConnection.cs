@@ -8,9 +8,13 @@ using Microsoft.Extensions.Logging;
 namespace KvCluster.ServiceDefaults.Streams;
 
 /// <summary>The serving end of one connection: calls one after the other, each ended by a status.</summary>
-internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, ILogger logger) : IDisposable
+/// <param name="socket">The connection.</param>
+/// <param name="calls">What is served.</param>
+/// <param name="onBroken">Called when what came was no message, or not one that may come then.</param>
+/// <param name="logger">Says so.</param>
+internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, Action onBroken, ILogger logger) : IDisposable
 {
-    /// <summary>For a writer that was refused to read why.</summary>
+    /// <summary>For a client that was refused to read why.</summary>
     private static readonly TimeSpan GentleCloseTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Serves calls until the client closes the connection or breaks the protocol; after <paramref name="stopping"/>, only the one that runs.</summary>
@@ -19,38 +23,63 @@ internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, ILogge
         try
         {
             await socket.GreetAsync(stopping);
-            SlabMessage? next = await socket.ReceiveAsync(stopping);
-            while (next is { } message)
+            if (await ServeAsync(stopping) is { } refusal)
             {
-                bool goesOn;
-                (goesOn, next) = message.Kind switch
-                {
-                    SlabMessageKind.Get => await ServeGetAsync(message, stopping),
-                    SlabMessageKind.Frame or SlabMessageKind.End => await ServePutAsync(message),
-                    _ => throw new InvalidDataException($"a client sent {message.Kind}"),
-                };
-                if (!goesOn || stopping.IsCancellationRequested)
-                {
-                    next?.Slab?.Dispose();
-                    return;
-                }
-
-                next ??= await socket.ReceiveAsync(stopping);
+                await EndAsync(refusal);
             }
         }
         catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
         {
             // The client is gone, or the host stops: nobody is left to tell.
         }
-        catch (Exception error) when (error is InvalidDataException or InvalidProtocolBufferException)
+        catch (InvalidDataException error)
         {
-            Log.ConnectionClosed(logger, error.Message);
+            NoteBroken(error);
         }
     }
 
     public void Dispose() => socket.Dispose();
 
-    private async Task<(bool GoesOn, SlabMessage? Next)> ServePutAsync(SlabMessage first)
+    /// <summary>Serves calls until the last.</summary>
+    /// <returns>How that one ended, when the client has not been told and the connection can't carry another.</returns>
+    private async Task<SlabStreamStatus?> ServeAsync(CancellationToken stopping)
+    {
+        try
+        {
+            SlabMessage? next = await socket.ReceiveAsync(stopping);
+            while (next is { } message)
+            {
+                switch (message.Kind)
+                {
+                    case SlabMessageKind.Get:
+                        next = await ServeGetAsync(message, stopping);
+                        break;
+                    case SlabMessageKind.Frame:
+                    case SlabMessageKind.End:
+                        if (await ServePutAsync(message) is { } refusal)
+                        {
+                            return refusal;
+                        }
+
+                        next = stopping.IsCancellationRequested ? null : await socket.ReceiveAsync(stopping);
+                        break;
+                    default:
+                        throw new InvalidDataException($"a client sent {message.Kind}");
+                }
+            }
+
+            return null;
+        }
+        catch (Exception error) when (error is InvalidDataException or InvalidProtocolBufferException)
+        {
+            // The client learns that it was not understood, and may ask again; that it broke off would look like a shard that is down.
+            NoteBroken(error);
+            return new SlabStreamStatus { Code = (int)StatusCode.Internal, Detail = error.Message };
+        }
+    }
+
+    /// <summary>Null when the Put has ended and the client knows how; else what is to end it, before its End.</summary>
+    private async Task<SlabStreamStatus?> ServePutAsync(SlabMessage first)
     {
         var reader = new SlabFrameReader(socket, first);
         SlabStreamStatus status;
@@ -67,38 +96,32 @@ internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, ILogge
             reader.Dispose();
         }
 
-        await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray());
-        if (reader.HasEnded)
+        if (!reader.HasEnded)
         {
-            return (true, null);
+            return status;
         }
 
-        // The writer may be in the middle of a slab: closing at once would reset the connection before it has read the status.
-        using var limit = new CancellationTokenSource(GentleCloseTime);
-        await socket.CloseGentlyAsync(limit.Token);
-        return (false, null);
+        await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray());
+        return null;
     }
 
-    private async Task<(bool GoesOn, SlabMessage? Next)> ServeGetAsync(SlabMessage message, CancellationToken stopping)
+    /// <summary>The message that begins the next call; null when there is none.</summary>
+    private async Task<SlabMessage?> ServeGetAsync(SlabMessage message, CancellationToken stopping)
     {
         GetRequest request = GetRequest.Parser.ParseFrom(message.Extra);
-        using var gone = new CancellationTokenSource();
+        using var interrupted = new CancellationTokenSource();
 
-        // A client says nothing during a Get: what comes is the end of the connection.
-        Task<SlabMessage?> heard = HearAsync(gone);
-        SlabStreamStatus status;
+        // A client says nothing during a Get: what comes is the end of the connection, or breaks the protocol.
+        Task<SlabMessage?> heard = HearAsync(interrupted);
+        bool wasInterrupted;
         try
         {
-            await calls.GetAsync(request, new SlabFrameWriter(socket), gone.Token);
-            status = new SlabStreamStatus();
-        }
-        catch (OperationCanceledException) when (gone.IsCancellationRequested)
-        {
-            status = new SlabStreamStatus();
-        }
-        catch (Exception error) when (error is not (SocketException or IOException or ObjectDisposedException))
-        {
-            status = Describe(error);
+            SlabStreamStatus status = await GetAsync(request, interrupted.Token);
+            wasInterrupted = interrupted.IsCancellationRequested;
+            if (!wasInterrupted)
+            {
+                await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray(), CancellationToken.None);
+            }
         }
         catch
         {
@@ -107,49 +130,69 @@ internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, ILogge
             throw;
         }
 
-        if (!gone.IsCancellationRequested)
+        if (wasInterrupted)
         {
-            try
-            {
-                await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray(), CancellationToken.None);
-            }
-            catch
-            {
-                socket.Dispose();
-                (await heard)?.Slab?.Dispose();
-                throw;
-            }
+            // Half a slab may be on its way: no status can follow it.
+            socket.Dispose();
         }
 
         // A client may keep its connection for the next call; a host that stops does not wait for one.
         await using CancellationTokenRegistration enough = stopping.UnsafeRegister(_ => socket.Dispose(), null);
         SlabMessage? next = await heard;
-        return (next is not null, next);
+        if (next is { } early && (wasInterrupted || stopping.IsCancellationRequested))
+        {
+            early.Slab?.Dispose();
+            return wasInterrupted ? throw new InvalidDataException($"a client sent {early.Kind} in a Get") : null;
+        }
+
+        return next;
     }
 
-    /// <summary>The next message, null when there is none; whatever comes, <paramref name="gone"/> is cancelled, for a Get that still runs.</summary>
-    private async Task<SlabMessage?> HearAsync(CancellationTokenSource gone)
+    private async Task<SlabStreamStatus> GetAsync(GetRequest request, CancellationToken interrupted)
     {
-        SlabMessage? message = null;
         try
         {
-            message = await socket.ReceiveAsync();
+            await calls.GetAsync(request, new SlabFrameWriter(socket), interrupted);
+            return new SlabStreamStatus();
+        }
+        catch (Exception error) when (error is not (SocketException or IOException or ObjectDisposedException))
+        {
+            return interrupted.IsCancellationRequested ? new SlabStreamStatus() : Describe(error);
+        }
+    }
+
+    /// <summary>The next message, null when there is none; whatever comes, <paramref name="interrupted"/> is cancelled, for a Get that still runs.</summary>
+    /// <exception cref="InvalidDataException">What came is no message.</exception>
+    private async Task<SlabMessage?> HearAsync(CancellationTokenSource interrupted)
+    {
+        try
+        {
+            return await socket.ReceiveAsync();
         }
         catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException)
         {
             // As good as closed.
+            return null;
         }
-
-        try
+        finally
         {
-            await gone.CancelAsync();
+            await interrupted.CancelAsync();
         }
-        catch (ObjectDisposedException)
-        {
-            // The Get had ended: this is the next call.
-        }
+    }
 
-        return message;
+    private async Task EndAsync(SlabStreamStatus status)
+    {
+        await socket.SendAsync(SlabMessageKind.Status, status.ToByteArray());
+
+        // The client may be in the middle of a slab: closing at once would reset the connection before it has read the status.
+        using var limit = new CancellationTokenSource(GentleCloseTime);
+        await socket.CloseGentlyAsync(limit.Token);
+    }
+
+    private void NoteBroken(Exception error)
+    {
+        Log.ConnectionClosed(logger, error.Message);
+        onBroken();
     }
 
     private SlabStreamStatus Describe(Exception error)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using KvCluster.Protocol.Streams;
@@ -17,6 +18,8 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
 
     private readonly ConcurrentDictionary<SlabConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Meter _meter = new("kvcluster.slab_streams");
+    private long _brokenCount;
     private Socket? _listener;
     private Task _accepting = Task.CompletedTask;
 
@@ -28,6 +31,9 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
 
     /// <summary>Connections that are open, in a call or between two.</summary>
     public int ConnectionCount => _connections.Count;
+
+    /// <summary>Connections that were closed because what came was no message, e.g. damaged on the way, or none that may come then.</summary>
+    public long BrokenCount => Interlocked.Read(ref _brokenCount);
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -58,6 +64,8 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
         }
 
         _listener = listener;
+        _meter.CreateObservableGauge("kvcluster.slab_streams.connections", () => ConnectionCount, null, "Connections that are open.");
+        _meter.CreateObservableCounter("kvcluster.slab_streams.broken.connections", () => BrokenCount, null, "Connections closed because what came was damaged or out of place.");
         _accepting = AcceptAsync(listener);
         return Task.CompletedTask;
     }
@@ -76,6 +84,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
     {
         _listener?.Dispose();
         BreakAll();
+        _meter.Dispose();
         _stopping.Dispose();
     }
 
@@ -109,7 +118,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
                 continue;
             }
 
-            var connection = new SlabConnection(new SlabSocket(socket), calls, logger);
+            var connection = new SlabConnection(new SlabSocket(socket), calls, () => Interlocked.Increment(ref _brokenCount), logger);
             var done = new TaskCompletionSource();
             _connections[connection] = done.Task;
             _ = ServeAsync(connection, done);

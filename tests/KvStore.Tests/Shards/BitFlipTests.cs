@@ -1,10 +1,11 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Protocol;
 using KvCluster.Protocol.Shards;
+using KvCluster.Protocol.Streams;
 
 namespace KvCluster.KvStore.Tests.Shards;
 
-/// <summary>Ten thousand bits change on the wire, and ten thousand in memory: every block is delivered all the same, and as it was.</summary>
+/// <summary>Ten thousand bits change on the wire, over gRPC and over slab streams each way, and ten thousand in memory: every block is delivered all the same, and as it was.</summary>
 public sealed class BitFlipTests
 {
     private const int FlipCount = 10_000;
@@ -63,6 +64,67 @@ public sealed class BitFlipTests
     }
 
     [Fact]
+    public async Task Read_BitsFlipOnASlabStream_EveryBlockComesAsItIs()
+    {
+        await using TestShards cluster = await TestShards.StartAsync(1);
+        await using FaultyLink link = await AddOverAsync(cluster);
+        var time = new TestTimeProvider();
+        await using var client = new ShardClient(new ShardView(cluster.Addresses, 2), new ShardReadOptions { HedgeShare = 0 }, time);
+        await client.PutAsync(Ids);
+        var flips = new BitFlips(new Random(14), flipsAByte: 1.0 / 4000);
+        var requestFlips = new BitFlips(new Random(15), flipsAByte: 1.0 / 8000);
+        link.Damage = bytes => flips.Apply(bytes.Span);
+        link.DamageToShard = bytes => requestFlips.Apply(bytes.Span);
+        while (flips.Count + requestFlips.Count < FlipCount)
+        {
+            Assert.Equal(Ids, await client.ReadAsync(Ids));
+            time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        Assert.True(client.RefusedCount > 1000, $"{client.RefusedCount} slabs were refused");
+        Assert.True(client.Counters.FallBackBlocks > 1000);
+        Assert.True(client.Counters.FailedStreams > 100, $"{client.Counters.FailedStreams} streams failed");
+        Assert.True(requestFlips.Count > 10 && cluster.Shards[1].Listener.BrokenCount > 10, $"{cluster.Shards[1].Listener.BrokenCount} requests were refused of {requestFlips.Count} flips");
+        Assert.All(cluster.Shards, shard => Assert.Equal(0, shard.Store.Counters.CorruptSlabs));
+        await UsedAgainAsync(link, async () => Assert.Equal(Ids, await client.ReadAsync(Ids)));
+        Assert.Equal(0, cluster.Shards[0].Listener.BrokenCount);
+    }
+
+    [Fact]
+    public async Task Put_BitsFlipOnASlabStream_NothingBadIsStoredAndNothingIsLost()
+    {
+        await using TestShards cluster = await TestShards.StartAsync(1);
+        await using FaultyLink link = await AddOverAsync(cluster);
+        await using var client = new ShardClient(new ShardView(cluster.Addresses, 2), new ShardReadOptions { HedgeShare = 0 });
+        var flips = new BitFlips(new Random(16), flipsAByte: 1.0 / 1500);
+        var replyFlips = new BitFlips(new Random(17), flipsAByte: 1.0 / 1500);
+        int round = 0;
+        async Task PutAndReadAsync(bool isDamaged)
+        {
+            BlockId[] ids = [.. Enumerable.Range(round++ * 8, 8).Select(TestSlabs.Id)];
+            link.DamageToShard = isDamaged ? bytes => flips.Apply(bytes.Span) : null;
+            link.Damage = isDamaged ? bytes => replyFlips.Apply(bytes.Span) : null;
+            await client.PutAsync(ids);
+            link.Damage = link.DamageToShard = null;
+            Assert.Equal(ids, await client.ReadAsync(ids));
+        }
+
+        while (flips.Count + replyFlips.Count < FlipCount)
+        {
+            await PutAndReadAsync(isDamaged: true);
+        }
+
+        TestShard damaged = cluster.Shards[1];
+        Assert.True(client.Counters.LostReplicas > 500, $"{client.Counters.LostReplicas} replicas lost");
+        Assert.True(damaged.Store.Counters.RefusedSlabs > 500, $"{damaged.Store.Counters.RefusedSlabs} slabs refused");
+        Assert.True(damaged.Listener.BrokenCount > 50, $"{damaged.Listener.BrokenCount} connections broken");
+        Assert.Equal(0, damaged.Store.Counters.StaleEpochPuts);
+        Assert.Equal((0, 0), (cluster.Shards[0].Store.Counters.RefusedSlabs, cluster.Shards[0].Listener.BrokenCount));
+        Assert.All(cluster.Shards, shard => Assert.Equal(0, shard.Store.Counters.CorruptSlabs));
+        await UsedAgainAsync(link, () => PutAndReadAsync(isDamaged: false));
+    }
+
+    [Fact]
     public async Task Read_BitsFlipInMemory_TheReplicaAnswersAndTheCopyIsMadeNew()
     {
         await using TestShards cluster = await TestShards.StartAsync(2);
@@ -84,5 +146,24 @@ public sealed class BitFlipTests
         Assert.Equal(FlipCount, cluster.Shards.Sum(shard => shard.Store.Counters.CorruptSlabs));
         Assert.Equal(FlipCount, client.Counters.RepairedBlocks);
         Assert.Equal(0, client.Counters.UnrepairedBlocks);
+    }
+
+    /// <summary>Adds a shard whose slab streams go over a link.</summary>
+    private static async Task<FaultyLink> AddOverAsync(TestShards cluster)
+    {
+        var link = new FaultyLink { SparedBytes = SlabSocket.GreetingSizeBytes };
+        TestShard shard = await cluster.AddAsync(options => options.AdvertisedSlabPort = link.Port);
+        link.TargetPort = shard.Listener.Port;
+        return link;
+    }
+
+    /// <summary>With a sound link, calls go over slab streams again, not over gRPC alone, and none breaks.</summary>
+    private static async Task UsedAgainAsync(FaultyLink link, Func<Task> callAsync)
+    {
+        link.Damage = link.DamageToShard = null;
+        for (long before = link.ByteCount; link.ByteCount < before + (100 * TestSlabs.SizeBytes);)
+        {
+            await callAsync();
+        }
     }
 }

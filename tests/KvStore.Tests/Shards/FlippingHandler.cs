@@ -10,9 +10,7 @@ namespace KvCluster.KvStore.Tests.Shards;
 /// </summary>
 internal sealed class FlippingHandler(Random random, double flipsAByte) : DelegatingHandler(new SocketsHttpHandler { EnableMultipleHttp2Connections = true })
 {
-    private readonly Lock _lock = new();
-    private int _count;
-    private int _gap;
+    private readonly BitFlips _flips = new(random, flipsAByte);
 
     public volatile bool IsOn;
 
@@ -20,7 +18,7 @@ internal sealed class FlippingHandler(Random random, double flipsAByte) : Delega
     public bool IsForRequests { get; init; }
 
     /// <summary>Bits flipped so far.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public int Count => _flips.Count;
 
     public GrpcChannel Channel(string address) => GrpcChannel.ForAddress(new Uri(address), new GrpcChannelOptions
     {
@@ -128,23 +126,6 @@ internal sealed class FlippingHandler(Random random, double flipsAByte) : Delega
             base.Dispose(disposing);
         }
 
-        private void Flip(Span<byte> bytes) => owner.Flip(bytes);
+        private void Flip(Span<byte> bytes) => owner._flips.Apply(bytes);
     }
-
-    private void Flip(Span<byte> bytes)
-    {
-        lock (_lock)
-        {
-            // From flip to flip as far as chance has it.
-            for (; _gap < bytes.Length; _gap += Gap())
-            {
-                bytes[_gap] ^= (byte)(1 << random.Next(8));
-                _count++;
-            }
-
-            _gap -= bytes.Length;
-        }
-    }
-
-    private int Gap() => 1 + (int)(-Math.Log(1 - random.NextDouble()) / flipsAByte);
 }

@@ -3,6 +3,7 @@ using KvCluster.KvStore.Hosting;
 using KvCluster.KvStore.Tiers;
 using KvCluster.ServiceDefaults;
 using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Streams;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -27,7 +28,9 @@ internal sealed class TestShard : IAsyncDisposable
 
     public IBlockTier Store { get; }
 
-    public static async Task<TestShard> StartAsync(string workerId, string gatewayAddress = "")
+    public SlabListener Listener => _app.Services.GetRequiredService<SlabListener>();
+
+    public static async Task<TestShard> StartAsync(string workerId, string gatewayAddress = "", Action<KvStoreOptions>? configure = null)
     {
         WebApplicationBuilder builder = ServiceHost.CreateBuilder([], new Dictionary<string, string?>
         {
@@ -35,13 +38,15 @@ internal sealed class TestShard : IAsyncDisposable
             ["Logging:LogLevel:KvCluster"] = "None",
             ["Service:DrainTimeout"] = "00:00:20",
         }, isEmbedded: true);
-        builder.AddServiceDefaults("kvstore-test").AddKvStore(new KvStoreOptions
+        var options = new KvStoreOptions
         {
             ListenAddress = "http://127.0.0.1:0",
             MemoryBudgetBytes = 256 << 20,
             GatewayAddress = gatewayAddress,
             WorkerId = workerId,
-        });
+        };
+        configure?.Invoke(options);
+        builder.AddServiceDefaults("kvstore-test").AddKvStore(options);
         WebApplication app = builder.Build();
         app.MapServiceDefaults().MapKvStore();
         await ServiceHost.StartAsync(app).Soon();
@@ -54,7 +59,6 @@ internal sealed class TestShard : IAsyncDisposable
 
     /// <summary>A gentle stop: drains first.</summary>
     public Task StopAsync() => _app.StopAsync().Soon();
-
 
     /// <summary>Lets go of everything; proves first that nothing is out of order.</summary>
     public async ValueTask DisposeAsync()

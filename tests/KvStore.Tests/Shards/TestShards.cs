@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Hosting;
 using KvCluster.Protocol.Shards;
 
 namespace KvCluster.KvStore.Tests.Shards;
@@ -25,9 +26,9 @@ internal sealed class TestShards : IAsyncDisposable
         return shards;
     }
 
-    public async Task<TestShard> AddAsync()
+    public async Task<TestShard> AddAsync(Action<KvStoreOptions>? configure = null)
     {
-        TestShard shard = await TestShard.StartAsync($"shard-{Shards.Count}", _gatewayAddress);
+        TestShard shard = await TestShard.StartAsync($"shard-{Shards.Count}", _gatewayAddress, configure);
         Shards.Add(shard);
         return shard;
     }

@@ -3,6 +3,9 @@ using KvCluster.Standins.Grpc.Tests.Protos;
 using KvCluster.Standins.Grpc.Tests.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KvCluster.Standins.Grpc.Tests.Calls;
 
@@ -122,5 +125,48 @@ public sealed class CancellationTests
         }
 
         Assert.False(server.Record.Cancelled.Task.IsCompleted);
+    }
+
+    [Fact(Timeout = 20_000)]
+    public async Task Call_DisposedWhileItsRequestIsRead_IsLoggedAsCancelledAndNotAsAnError()
+    {
+        using var log = new EndOfCall();
+        await using var server = await TestServer.StartAsync(
+            services: services => services.AddSingleton<ILoggerProvider>(log),
+            map: app => app.Use((context, next) =>
+            {
+                // The request's reader may hear of its end long before the token does: here the token never does.
+                context.RequestAborted = CancellationToken.None;
+                return next(context);
+            }));
+        var call = server.Client().Gather(cancellationToken: Stop);
+        await call.RequestStream.WriteAsync(new EchoRequest { Text = "x", Behaviour = Behaviour.WaitDeaf }, Stop);
+        await server.Record.Waiting.Task.WaitAsync(Stop);
+        call.Dispose();
+        server.Record.Release.SetResult();
+
+        Assert.Equal((LogLevel.Information, "/kvcluster.test.Echo/Gather was cancelled."), await log.Written.WaitAsync(Stop));
+    }
+
+    /// <summary>What the server logs first of a call.</summary>
+    private sealed class EndOfCall : ILoggerProvider, ILogger
+    {
+        private readonly TaskCompletionSource<(LogLevel, string)> _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<(LogLevel Level, string Text)> Written => _written.Task;
+
+        public ILogger CreateLogger(string categoryName) => categoryName.StartsWith("Grpc.", StringComparison.Ordinal) ? this : NullLogger.Instance;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            _written.TrySetResult((logLevel, formatter(state, exception)));
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -40,9 +40,9 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
     public async ValueTask<T> ReadSingleAsync()
     {
         var message = await ReadAsync(default) ?? throw new RpcException(MessageStatus.Missing);
-        var rest = await _body.ReadAsync(call.CancellationToken);
+        var rest = await ReadBodyAsync(call.CancellationToken);
         var isSurplus = !rest.Buffer.IsEmpty;
-        _body.AdvanceTo(rest.Buffer.End);
+        Advance(rest.Buffer.End, rest.Buffer.End);
         return isSurplus ? throw new RpcException(MessageStatus.Surplus) : message;
     }
 
@@ -64,7 +64,7 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
     {
         while (true)
         {
-            var result = await _body.ReadAsync(cancellationToken);
+            var result = await ReadBodyAsync(cancellationToken);
             var buffer = result.Buffer;
             var isWhole = false;
             try
@@ -87,15 +87,22 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
             }
             finally
             {
-                if (isWhole)
-                {
-                    Advance(buffer.Start);
-                }
-                else
-                {
-                    _body.AdvanceTo(buffer.Start, buffer.End);
-                }
+                Advance(buffer.Start, isWhole ? buffer.Start : buffer.End);
             }
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReadResult> ReadBodyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _body.ReadAsync(cancellationToken);
+        }
+        catch (IOException)
+        {
+            call.NoteClientGone();
+            throw;
         }
     }
 
@@ -103,15 +110,16 @@ internal sealed class RequestReader<T>(ServerCall call, Func<DeserializationCont
     /// Leaves a message behind. A pipe whose request was aborted meanwhile throws, and so would the message be lost that was made of it, with what it
     /// owns: it is handed over all the same, and the next read says what happened.
     /// </summary>
-    private void Advance(SequencePosition consumed)
+    private void Advance(SequencePosition consumed, SequencePosition examined)
     {
         try
         {
-            _body.AdvanceTo(consumed);
+            _body.AdvanceTo(consumed, examined);
         }
         catch (Exception ex) when (ex is OperationCanceledException or IOException)
         {
             // Reads after this one throw the same.
+            call.NoteClientGone();
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed class ServerCall : ServerCallContext, IServerCallContextFeature
     private Metadata? _requestHeaders;
     private Metadata? _responseTrailers;
     private Status _status = Status.DefaultSuccess;
+    private volatile bool _isClientGone;
 
     public ServerCall(HttpContext httpContext, IMethod method, ServiceSettings settings, ILogger logger)
     {
@@ -134,6 +135,9 @@ internal sealed class ServerCall : ServerCallContext, IServerCallContextFeature
         Writer.Write(message, serializer, isCompressible: ((WriteOptions?.Flags ?? default) & WriteFlags.NoCompress) == 0);
     }
 
+    /// <summary>The request broke off: its reader hears of it before the call's token does.</summary>
+    public void NoteClientGone() => _isClientGone = true;
+
     /// <summary>Ends the call after its handler; after the deadline has ended it, only waits for that to be sent.</summary>
     public async Task EndAsync(Exception? error)
     {
@@ -232,7 +236,7 @@ internal sealed class ServerCall : ServerCallContext, IServerCallContextFeature
             return refused.Status;
         }
 
-        if (error is OperationCanceledException or IOException && CancellationTokenCore.IsCancellationRequested)
+        if (error is OperationCanceledException or IOException && (_isClientGone || CancellationTokenCore.IsCancellationRequested))
         {
             _logger.CallCancelled(MethodCore, error);
             return new Status(StatusCode.Cancelled, "The call was cancelled.", error);
