@@ -27,6 +27,10 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         Time = time;
         _log = log;
         _thread = new EngineThread(name, Step);
+        if (runner.AttendsDecoded)
+        {
+            log.AttendsDecoded(name, runner.Codec.Spec);
+        }
     }
 
     protected IModelRunner Runner { get; }

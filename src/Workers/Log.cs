@@ -13,4 +13,7 @@ internal static partial class Log
 
     [LoggerMessage(102, LogLevel.Error, "A step of {SequenceCount} sequences failed; they end with INTERNAL.")]
     public static partial void StepFailed(this ILogger log, Exception error, int sequenceCount);
+
+    [LoggerMessage(103, LogLevel.Information, "{Engine}: no GPU kernel reads '{Spec}'; its blocks travel encoded and are on the device in 16 bits, as what they decode to.")]
+    public static partial void AttendsDecoded(this ILogger log, string engine, string spec);
 }

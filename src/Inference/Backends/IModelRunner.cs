@@ -18,6 +18,9 @@ public interface IModelRunner : IDisposable
 
     public int VocabularySize { get; }
 
+    /// <summary>Attention is on what the codec decodes of a sealed Block, in 16 bits, and not on its encoded form, which the runner does not read.</summary>
+    public bool AttendsDecoded => false;
+
     /// <summary>
     /// Computes all entries: appends their tokens to their caches, seals what fills up, and leaves logits in the batch.
     /// What goes wrong with one entry is in <see cref="StepBatch.Failure"/> and does not touch the others.

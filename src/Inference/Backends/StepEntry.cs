@@ -27,6 +27,9 @@ internal struct StepEntry
     /// <summary>Row of its first logits; -1 without.</summary>
     public int FirstLogitsRow;
 
+    /// <summary>The papers' mode: the step has computed the last token of a prompt whose Blocks are encoded after it.</summary>
+    public readonly bool EndsPrompt => Failure == StepFailure.None && Cache.DeferredTokenCount > 0 && Cache.TokenCount >= Cache.DeferredTokenCount;
+
     /// <summary>Greatest logit after the last token, where the runner has looked for it.</summary>
     public int TopToken;
 }

@@ -3,7 +3,7 @@ using KvCluster.Compression.Blocks;
 namespace KvCluster.Inference.Cache;
 
 /// <summary>One sealed Block: 64 tokens, a slab for every layer. Owns a lease on each slab.</summary>
-/// <remarks>Layers are set by one thread at a time; a layer that is set never changes until the Block is disposed.</remarks>
+/// <remarks>Threads may set layers side by side; a layer that is set never changes until the Block is disposed.</remarks>
 public sealed class KvBlock : IDisposable
 {
     private readonly SlabLease?[] _slabs;
@@ -26,7 +26,7 @@ public sealed class KvBlock : IDisposable
     public int LayerCount => _slabs.Length;
 
     /// <summary>Every layer has its slab.</summary>
-    public bool IsComplete => _layersSet == _slabs.Length;
+    public bool IsComplete => Volatile.Read(ref _layersSet) == _slabs.Length;
 
     /// <summary>Bytes of all slabs that are set, headers included.</summary>
     public long SizeBytes
@@ -58,7 +58,7 @@ public sealed class KvBlock : IDisposable
         }
 
         _slabs[layer] = lease;
-        _layersSet++;
+        Interlocked.Increment(ref _layersSet);
     }
 
     /// <summary>Puts the encoded slab in the place of the 16-bit one that waited there for the end of the prompt.</summary>

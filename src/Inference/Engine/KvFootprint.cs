@@ -6,7 +6,9 @@ namespace KvCluster.Inference.Engine;
 /// <summary>The most bytes of KV that Sequences of a model and codec can hold, slab headers included.</summary>
 public sealed class KvFootprint
 {
-    public KvFootprint(KvCodec codec)
+    /// <param name="codec">Of the sealed Blocks.</param>
+    /// <param name="attendsDecoded">They are also held as what they decode to, in 16 bits: <see cref="Backends.IModelRunner.AttendsDecoded"/>.</param>
+    public KvFootprint(KvCodec codec, bool attendsDecoded = false)
     {
         var geometry = codec.Geometry;
         OpenBlockBytes = (long)geometry.LayerCount * geometry.OpenLayerLength * sizeof(ushort);
@@ -15,9 +17,9 @@ public sealed class KvFootprint
             BlockBytes += Slab.HeaderSizeBytes + codec.MaxPayloadSizeBytes(layer);
         }
 
-        if (codec.Saliency is { AfterPrompt: true })
+        if (attendsDecoded || codec.Saliency is { AfterPrompt: true })
         {
-            // The prompt's Blocks wait in 16 bits.
+            // The prompt's Blocks wait in 16 bits, or what they decode to fills pages of 16 bits.
             BlockBytes = Math.Max(BlockBytes, OpenBlockBytes + (geometry.LayerCount * Slab.HeaderSizeBytes));
         }
     }

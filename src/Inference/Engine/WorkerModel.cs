@@ -19,7 +19,7 @@ public sealed class WorkerModel : IDisposable
         Name = name;
         _folder = folder;
         Runner = runner;
-        Footprint = new KvFootprint(runner.Codec);
+        Footprint = new KvFootprint(runner.Codec, runner.AttendsDecoded);
     }
 
     /// <summary>Backends that <see cref="Load"/> knows.</summary>

@@ -1,5 +1,6 @@
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
+using KvCluster.Inference.Engine;
 using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
 using KvCluster.ServiceDefaults.Hosting;
@@ -23,6 +24,9 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
 
     /// <summary>Where clients speak <c>kvcluster.v1.Inference</c>.</summary>
     public string GrpcAddress { get; private set; } = "";
+
+    /// <summary>The workers' GPU has Blocks as what their slabs decode to: <see cref="Inference.Backends.IModelRunner.AttendsDecoded"/>.</summary>
+    public bool AttendsDecoded => _hosts.Exists(host => host.Services.GetService<WorkerModel>()?.Runner.AttendsDecoded == true);
 
     /// <summary>Services of the KvStore, for those who look inside.</summary>
     public IServiceProvider? StoreServices { get; private set; }

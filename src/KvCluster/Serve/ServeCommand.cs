@@ -83,6 +83,11 @@ internal static class ServeCommand
     private static async Task<int> ServeAllAsync(ClusterOptions options, CancellationToken cancellationToken)
     {
         await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(options, cancellationToken);
+        if (cluster.AttendsDecoded)
+        {
+            Console.Error.WriteLine($"note: no GPU kernel reads '{options.KvSpec}'; its blocks travel encoded and are on the device in 16 bits, as what they decode to");
+        }
+
         Console.WriteLine($"ready {cluster.HttpAddress} {cluster.GrpcAddress.Replace("http://", "grpc://", StringComparison.Ordinal)}");
         await ShutdownSignal.WaitAsync(cancellationToken);
         return ExitCode.Done;

@@ -1,6 +1,8 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Tests.Backends;
@@ -15,7 +17,14 @@ internal static class DemoModel
     public static string GoldenPath => System.IO.Path.Combine(RepositoryFolder(), "models", "demo", "golden.json");
 
     public static CpuModelRunner Load(string spec, ComputePool? pool = null) =>
-        CpuModelRunner.Load(Source, CodecRegistry.Create(spec, ModelKvGeometry.Of(Source.Config)), pool ?? ComputePool.Shared);
+        CpuModelRunner.Load(Source, Codec(spec), pool ?? ComputePool.Shared);
+
+    /// <summary>With the Profiles that ship beside the model.</summary>
+    public static KvCodec Codec(string spec)
+    {
+        KvGeometry geometry = ModelKvGeometry.Of(Source.Config);
+        return CodecRegistry.Create(spec, geometry, new ProfileFolder(Source.Path, Source.Fingerprint, geometry));
+    }
 
     private static CpuModelSource Open()
     {

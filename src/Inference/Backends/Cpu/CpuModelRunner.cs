@@ -235,7 +235,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     {
         foreach (ref readonly StepEntry entry in batch.Entries)
         {
-            if (!EndsPrompt(entry))
+            if (!entry.EndsPrompt)
             {
                 continue;
             }
@@ -252,15 +252,12 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     {
         foreach (ref readonly StepEntry entry in batch.Entries)
         {
-            if (EndsPrompt(entry))
+            if (entry.EndsPrompt)
             {
                 entry.Cache.EndPrompt();
             }
         }
     }
-
-    private static bool EndsPrompt(in StepEntry entry) =>
-        entry is { Failure: StepFailure.None, Cache.DeferredTokenCount: > 0 } && entry.Cache.TokenCount >= entry.Cache.DeferredTokenCount;
 
     /// <summary>The open Block of an entry that sealed becomes that of its last segment, or empty.</summary>
     private void Reopen(int layer)

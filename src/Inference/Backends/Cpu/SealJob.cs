@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Backends.Cpu;
@@ -31,10 +29,7 @@ internal sealed class SealJob(StepPlan plan, Activations activations, SlabEncode
         ReadOnlySpan<Half> open = segment.Slot < 0 ? cache.OpenLayer(_layer) : activations.Slot(segment.Slot);
         if (segment.BlockIndex >= cache.FirstDeferredBlock)
         {
-            // The layout of a slab, so that attention finds K and V where it finds those of other Blocks.
-            SlabLease plain = cache.Pool.Rent(Slab.HeaderSizeBytes + (open.Length * sizeof(ushort)));
-            MemoryMarshal.AsBytes(open).CopyTo(plain.Span[Slab.HeaderSizeBytes..]);
-            block.SetSlab(_layer, plain);
+            block.SetSlab(_layer, SlabEncoder.Keep(cache, open));
             return;
         }
 

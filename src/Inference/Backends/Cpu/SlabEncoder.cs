@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Cache;
@@ -34,6 +35,14 @@ internal sealed class SlabEncoder(KvCodec codec)
         payload.CopyTo(lease.Span[Slab.HeaderSizeBytes..]);
         Slab.Write(lease.Span, cache.Header(block.BlockId, layer, block.FirstPosition, KvGeometry.BlockTokenCount, codec.Fingerprint, payload.Length));
         return lease;
+    }
+
+    /// <summary>K and V of a Block that waits for the end of its prompt: where a slab has them, so that attention finds them there; without a header.</summary>
+    public static SlabLease Keep(SequenceCache cache, ReadOnlySpan<Half> openLayer)
+    {
+        SlabLease plain = cache.Pool.Rent(Slab.HeaderSizeBytes + (openLayer.Length * sizeof(ushort)));
+        MemoryMarshal.AsBytes(openLayer).CopyTo(plain.Span[Slab.HeaderSizeBytes..]);
+        return plain;
     }
 
     /// <summary>A lease says the exact length of its slab, which codecs of variable size know only afterwards.</summary>

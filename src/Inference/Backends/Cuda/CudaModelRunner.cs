@@ -1,6 +1,5 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
-using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Backends.Cuda.Attention;
 using KvCluster.Inference.Backends.Cuda.Compilation;
 using KvCluster.Inference.Backends.Cuda.Gemm;
@@ -13,7 +12,7 @@ namespace KvCluster.Inference.Backends.Cuda;
 
 /// <summary>
 /// The Llama-family forward pass on a GPU: weights and activations in bf16, the residual stream and sums in 32 bits. Attention reads encoded Blocks
-/// where they are. A cache keeps its slabs on the host; the device has copies, brought there when a step first needs them.
+/// where they are, or, where no kernel reads what the codec writes, what that decodes to in 16 bits. A cache keeps its slabs on the host; the device has copies, brought there when a step first needs them.
 /// </summary>
 public sealed unsafe class CudaModelRunner : IModelRunner
 {
@@ -49,7 +48,8 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         _weights = CudaModelWeights.Acquire(source, _kernels);
         _stream = new CudaStream();
         long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
-        _blocks = new BlockPages(device, codec, _attention.Payload, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
+        var contents = new PageContents(codec, _attention.Payload, format.IsDecoded);
+        _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
         _prefillAttention = new PrefillAttention(device, compiler, format);
         if (encodesOnDevice)
         {
@@ -65,7 +65,8 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             buffers,
             new LayerLaunch(Config, _weights, buffers, _blocks, _kernels, _attention, _gemm),
             new PrefillStep(Config, buffers, _blocks, _prefillAttention),
-            new BlockSealer(Config, _blocks, _encoder, new SlabEncoder(codec), codec.Saliency),
+            new BlockSealer(Config, _blocks, _encoder, codec),
+            new PromptSealer(Config, codec, _blocks),
             new StepResults(VocabularySize, _weights.PaddedVocabularySize));
     }
 
@@ -81,6 +82,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
 
     /// <summary>What it runs on.</summary>
     public string Device => _device.ToString();
+
+    /// <inheritdoc/>
+    public bool AttendsDecoded => _blocks.Contents.IsDecoded;
 
     /// <summary>Bytes of the weights on the device, which runners of one model share.</summary>
     public long WeightSizeBytes => _weights.SizeBytes;

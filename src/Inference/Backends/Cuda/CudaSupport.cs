@@ -24,11 +24,6 @@ internal static class CudaSupport
             throw new ModelLoadException($"No CUDA: {reason}");
         }
 
-        if (!SlabEncoding.SlabEncoder.IsEncodable(codec, format, out reason))
-        {
-            throw new ModelLoadException($"No CUDA: {reason}");
-        }
-
         return config.HiddenSize % WidthMultiple == 0
             ? format
             : throw new ModelLoadException($"No CUDA: hidden size {config.HiddenSize} is not a multiple of {WidthMultiple}.");

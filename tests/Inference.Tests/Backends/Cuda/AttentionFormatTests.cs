@@ -31,9 +31,24 @@ public sealed class AttentionFormatTests
     [InlineData("zipcache(keys=channel)")]
     [InlineData("zipcache")]
     [InlineData("zipcache(high=8)")]
-    public void TryCreate_SpecThatKernelsDoNotRead_SaysWhichTheyDo(string spec)
+    [InlineData("zipcache(keybits=mixed,mode=paper)")]
+    [InlineData("gear-l(bits=2)")]
+    [InlineData("zack+int4")]
+    public void TryCreate_SpecThatKernelsDoNotRead_IsDecodedTo16Bits(string spec)
     {
-        KvCodec codec = CodecRegistry.Create(spec, Geometry);
+        KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));
+
+        Assert.True(AttentionFormat.TryCreate(codec, 4, out AttentionFormat? format, out string? reason), reason);
+        Assert.Equal(new AttentionFormat(64, 16) { IsDecoded = true }, format);
+        Assert.True(format.IsRaw);
+    }
+
+    [Theory]
+    [InlineData("evict")]
+    [InlineData("zack+evict(keep=0.5)")]
+    public void TryCreate_SpecThatLeavesTokensOut_SaysSo(string spec)
+    {
+        KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));
 
         Assert.False(AttentionFormat.TryCreate(codec, 4, out _, out string? reason));
         Assert.Contains($"'{codec.Spec}'", reason, StringComparison.Ordinal);

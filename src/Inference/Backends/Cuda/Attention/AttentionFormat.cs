@@ -22,6 +22,9 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
     public bool IsRaw => BitCount == RawBitCount;
 
+    /// <summary>No kernel reads the payloads: the codec decodes them to 16 bits on their way to the device.</summary>
+    public bool IsDecoded { get; init; }
+
     /// <summary>Codes of K (or of V) of one head, in bytes.</summary>
     public int HeadCodeBytes => HeadSize * ((BitCount * (TokenCount - SalientTokenCount)) + (SalientBitCount * SalientTokenCount)) / 8;
 
@@ -40,8 +43,8 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
     /// <param name="codec">Whose payloads are attended to.</param>
     /// <param name="groupSize">Query heads of a KV head.</param>
-    /// <param name="format">The format, if kernels read it.</param>
-    /// <param name="reason">Else a line that says what they do not read.</param>
+    /// <param name="format">The format: that of its payloads, or of what they decode to.</param>
+    /// <param name="reason">Else a line that says why there is none.</param>
     public static bool TryCreate(KvCodec codec, int groupSize, [NotNullWhen(true)] out AttentionFormat? format, [NotNullWhen(false)] out string? reason)
     {
         format = null;
@@ -58,11 +61,18 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
             return false;
         }
 
-        format = OfSpec(CodecSpec.Parse(codec.Spec), headSize);
-        reason = format is null
-            ? $"The CUDA kernels do not read '{codec.Spec}' yet; they read raw, int8, int4, int2, and zipcache(keybits=mixed) with 4 bits for salient tokens and 3 or 2 for the others."
-            : null;
-        return format is not null;
+        var spec = CodecSpec.Parse(codec.Spec);
+        if (spec.Stages.Any(stage => stage.Name == "evict"))
+        {
+            reason = $"The CUDA kernels attend to all tokens of a Block; '{codec.Spec}' leaves some out.";
+            return false;
+        }
+
+        // Until the end of their prompt, Blocks of the papers' mode are attended to in 16 bits.
+        bool isRead = codec.Saliency is not { AfterPrompt: true };
+        format = (isRead ? OfSpec(spec, headSize) : null) ?? new AttentionFormat(headSize, RawBitCount) { IsDecoded = true };
+        reason = null;
+        return true;
     }
 
     private static AttentionFormat? OfSpec(CodecSpec spec, int headSize)

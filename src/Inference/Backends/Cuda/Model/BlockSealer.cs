@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using KvCluster.Compression.Codecs;
 using KvCluster.Compression.Saliency;
 using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Backends.Cuda.Paging;
@@ -10,7 +11,8 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 
 /// <summary>
 /// Makes slabs of the Blocks that fill up. Kernels write their payloads to their pages, and for the host, which adds headers while the device goes on;
-/// of <c>raw</c> the pages are the payloads. Without kernels K and V come to the host, its codec encodes them, and the payloads go to their pages.
+/// of <c>raw</c> the pages are the payloads. Without kernels K and V come to the host, its codec encodes them (<see cref="HostSealJob"/>), and what pages
+/// hold of that goes back, before attention needs it.
 /// </summary>
 internal sealed unsafe class BlockSealer : IDisposable
 {
@@ -19,6 +21,7 @@ internal sealed unsafe class BlockSealer : IDisposable
     private readonly ModelConfig _config;
     private readonly BlockPages _pages;
     private readonly SlabEncoder? _encoder;
+    private readonly HostSealJob _hostSeal;
     private readonly CpuEncoder _cpuEncoder;
     private readonly CudaStream _copies = new();
     private readonly CudaEvent _written = new();
@@ -36,17 +39,16 @@ internal sealed unsafe class BlockSealer : IDisposable
     /// <param name="config">Of the model.</param>
     /// <param name="pages">Of its Blocks.</param>
     /// <param name="encoder">Null: the host's codec encodes.</param>
-    /// <param name="cpuEncoder">That codec.</param>
-    /// <param name="saliency">How the codec measures what a token matters; only kernels do that here. Null: it does not.</param>
-    public BlockSealer(ModelConfig config, BlockPages pages, SlabEncoder? encoder, CpuEncoder cpuEncoder, SaliencyRule? saliency)
+    /// <param name="codec">That codec.</param>
+    public BlockSealer(ModelConfig config, BlockPages pages, SlabEncoder? encoder, KvCodec codec)
     {
-        _saliency = saliency;
+        _saliency = codec.Saliency;
         _config = config;
         _pages = pages;
         _encoder = pages.IsRaw ? null : encoder;
-        _cpuEncoder = cpuEncoder;
-        int payload = _encoder?.SlabPayloadBytes ?? Math.Max(pages.OpenLayerBytes, (int)pages.Sealed.StrideBytes);
-        _slotBytes = (payload + SlabAlignment - 1) & -SlabAlignment;
+        _cpuEncoder = new CpuEncoder(codec);
+        _hostSeal = new HostSealJob(config, codec, pages);
+        _slotBytes = _encoder is null ? _hostSeal.SlotBytes : (_encoder.SlabPayloadBytes + SlabAlignment - 1) & -SlabAlignment;
     }
 
     /// <summary>Slabs of a layer can be finished while the device goes on.</summary>
@@ -136,8 +138,7 @@ internal sealed unsafe class BlockSealer : IDisposable
     public void Finish(List<SealingBlock> blocks, int layer)
     {
         _fetched[layer & 1].Synchronize();
-        int first = (layer & 1) * blocks.Count;
-        Parallel.For(0, blocks.Count, i => SetSlab(blocks[i], layer, first + i));
+        SetSlabs(blocks, layer, 1, (layer & 1) * blocks.Count);
     }
 
     /// <summary>After <see cref="Finish"/>, where the host has encoded: the payloads to their pages, before what the stream queues next.</summary>
@@ -161,7 +162,7 @@ internal sealed unsafe class BlockSealer : IDisposable
         }
 
         stream.Synchronize();
-        Parallel.For(0, layers * count, i => SetSlab(blocks[i % count], i / count, i));
+        SetSlabs(blocks, 0, layers, 0);
         for (int i = 0; !IsLate && i < layers * count; i++)
         {
             Upload(stream, blocks[i % count], i / count, i);
@@ -177,6 +178,7 @@ internal sealed unsafe class BlockSealer : IDisposable
         _slabs?.Dispose();
         _scratch?.Dispose();
         _items.Dispose();
+        _hostSeal.Dispose();
         _written.Dispose();
         _fetched[0].Dispose();
         _fetched[1].Dispose();
@@ -195,30 +197,36 @@ internal sealed unsafe class BlockSealer : IDisposable
         for (int i = 0; i < blocks.Count; i++)
         {
             stream.CopyToHost(Slot(first + i), _pages.Open.Page(layer, blocks[i].Open), _pages.OpenLayerBytes);
+            if (_pages.Probes is { } probes)
+            {
+                stream.CopyToHost(Slot(first + i) + _hostSeal.ProbesAt, probes.Page(layer, blocks[i].Open), probes.StrideBytes);
+            }
         }
     }
 
     private byte* Slot(int index) => _memory!.Pointer + ((long)index * _slotBytes);
 
-    private void SetSlab(SealingBlock sealing, int layer, int slot)
+    /// <summary>Some layers of all Blocks, from a slot on.</summary>
+    private void SetSlabs(List<SealingBlock> blocks, int firstLayer, int layerCount, int firstSlot)
     {
         if (_encoder is null)
         {
-            ReadOnlySpan<Half> open = MemoryMarshal.Cast<byte, Half>(new ReadOnlySpan<byte>(Slot(slot), _pages.OpenLayerBytes));
-            sealing.Block.SetSlab(layer, _cpuEncoder.Encode(sealing.Cache, sealing.Block, layer, open, default));
+            _hostSeal.Run(blocks, firstLayer, layerCount, Slot(firstSlot));
             return;
         }
 
-        sealing.Block.SetSlab(layer, _cpuEncoder.Wrap(sealing.Cache, sealing.Block, layer, new ReadOnlySpan<byte>(Slot(slot), _encoder.SlabPayloadBytes)));
+        Parallel.For(0, layerCount * blocks.Count, i =>
+        {
+            SealingBlock sealing = blocks[i % blocks.Count];
+            int layer = firstLayer + (i / blocks.Count);
+            var payload = new ReadOnlySpan<byte>(Slot(firstSlot + i), _encoder.SlabPayloadBytes);
+            sealing.Block.SetSlab(layer, _cpuEncoder.Wrap(sealing.Cache, sealing.Block, layer, payload));
+        });
     }
 
-    /// <summary>By way of the slot that its 16-bit floats were in: encoded they are fewer bytes.</summary>
-    private void Upload(CudaStream stream, SealingBlock sealing, int layer, int slot)
-    {
-        var room = new Span<byte>(Slot(slot), (int)_pages.Sealed.StrideBytes);
-        _pages.Payload.Place(sealing.Block.Payload(layer), room);
-        stream.CopyToDevice(_pages.Sealed.Page(layer, sealing.Page), room);
-    }
+    /// <summary>From the slot that its 16-bit floats came to.</summary>
+    private void Upload(CudaStream stream, SealingBlock sealing, int layer, int slot) =>
+        stream.CopyToDevice(_pages.Sealed.Page(layer, sealing.Page), new ReadOnlySpan<byte>(Slot(slot), (int)_pages.Sealed.StrideBytes));
 
     private static void Grow(ref PinnedMemory? memory, int bytes)
     {

@@ -15,6 +15,7 @@ internal sealed class StepExecution(
     LayerLaunch launch,
     PrefillStep prefill,
     BlockSealer sealer,
+    PromptSealer promptSealer,
     StepResults results) : IDisposable
 {
     private readonly StepPages _pages = new(blocks);
@@ -50,6 +51,7 @@ internal sealed class StepExecution(
         ForgetGraphs();
         results.Dispose();
         sealer.Dispose();
+        promptSealer.Dispose();
         prefill.Dispose();
         buffers.Dispose();
         tables.Dispose();
@@ -57,6 +59,7 @@ internal sealed class StepExecution(
 
     private void Run(StepBatch batch, long start)
     {
+        promptSealer.Begin(plan);
         bool isDecode = IsDecode();
         int rows = RowBucket.Of(plan.RowCount);
         if (!isDecode)
@@ -87,6 +90,7 @@ internal sealed class StepExecution(
         stream.Synchronize();
         long done = Stopwatch.GetTimestamp();
         results.Give(batch, plan, isDecode);
+        promptSealer.End(batch);
         if (isDecode)
         {
             SealDecoded(batch);
@@ -95,10 +99,10 @@ internal sealed class StepExecution(
         HostTime = Stopwatch.GetElapsedTime(start, waits) + Stopwatch.GetElapsedTime(done);
     }
 
-    /// <summary>One token a Sequence.</summary>
+    /// <summary>One token a Sequence, and nothing that is wanted of it between layers.</summary>
     private bool IsDecode()
     {
-        bool isDecode = plan.RowCount == plan.Segments.Length && plan.RowCount <= RowBucket.MaxDecodeRows;
+        bool isDecode = plan.RowCount == plan.Segments.Length && plan.RowCount <= RowBucket.MaxDecodeRows && !promptSealer.HasProbes;
         for (int i = 1; isDecode && i < plan.Segments.Length; i++)
         {
             isDecode = plan.Segments[i].Entry != plan.Segments[i - 1].Entry;
@@ -137,7 +141,8 @@ internal sealed class StepExecution(
         launch.Embed(stream, rows);
         for (int layer = 0; layer < launch.LayerCount; layer++)
         {
-            launch.Project(stream, layer, rows, prefill.LeavesRows, prefill.HasRows);
+            launch.Project(stream, layer, rows, prefill.LeavesRows, prefill.HasRows || promptSealer.HasProbes);
+            promptSealer.Fetch(stream, layer, buffers.QueryRows);
             if (sealing.Count > 0)
             {
                 sealer.Encode(stream, sealing, layer, keptLayers: 2);
@@ -194,7 +199,7 @@ internal sealed class StepExecution(
         {
             ref StepEntry entry = ref batch.Entries[block.Entry];
             StepResults.MarkFailure(ref entry, plan, failures);
-            if (entry.Failure == StepFailure.None)
+            if (entry.Failure == StepFailure.None && !block.IsDeferred)
             {
                 entry.Sink?.OnSlabSealed(block.Cache, block.Block, layer);
             }
@@ -213,7 +218,7 @@ internal sealed class StepExecution(
         foreach (SealingBlock block in _pages.Sealing)
         {
             ref StepEntry entry = ref batch.Entries[block.Entry];
-            for (int layer = 0; layer < launch.LayerCount && entry.Failure == StepFailure.None; layer++)
+            for (int layer = 0; layer < launch.LayerCount && entry.Failure == StepFailure.None && !block.IsDeferred; layer++)
             {
                 entry.Sink?.OnSlabSealed(block.Cache, block.Block, layer);
             }

@@ -118,4 +118,8 @@ internal sealed class StepPages(BlockPages pages)
 /// <param name="Index">Of the Block in its Sequence.</param>
 /// <param name="Open">Its 16-bit page.</param>
 /// <param name="Page">Its encoded page; of raw the same.</param>
-internal readonly record struct SealingBlock(SequenceCache Cache, KvBlock Block, int Entry, int Index, int Open, int Page);
+internal readonly record struct SealingBlock(SequenceCache Cache, KvBlock Block, int Entry, int Index, int Open, int Page)
+{
+    /// <summary>It waits, in 16 bits, for the end of its prompt (<see cref="PromptSealer"/>).</summary>
+    public bool IsDeferred => Index >= Cache.FirstDeferredBlock;
+}

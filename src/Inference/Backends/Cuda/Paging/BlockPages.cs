@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Compression.Saliency;
-using KvCluster.Inference.Backends.Cuda.Attention;
+using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Backends.Cuda.Paging;
 
 /// <summary>
-/// Blocks on the device: 16-bit pages of open Blocks, and encoded pages that mirror slabs. Of <c>raw</c> both are the same pages, so that a Block that
+/// Blocks on the device: 16-bit pages of open Blocks, and pages that mirror slabs, encoded or as what these decode to. Of <c>raw</c> both are the same pages, so that a Block that
 /// fills up stays where it is. All calls wait for the device.
 /// </summary>
 internal sealed unsafe class BlockPages : IDisposable
@@ -19,26 +19,28 @@ internal sealed unsafe class BlockPages : IDisposable
     private readonly CudaDevice _device;
     private readonly CudaStream _stream;
     private readonly KvGeometry _geometry;
-    private readonly PooledPayload _payload;
     private readonly BlockProbes? _probes;
     private readonly PinnedMemory _staging;
+    private readonly WriteJob _write;
     private readonly Lock _gate = new();
 
     /// <param name="device">Current in the calling thread.</param>
     /// <param name="codec">Of the slabs.</param>
-    /// <param name="payload">How they lie in a page.</param>
+    /// <param name="contents">What a page holds of them.</param>
     /// <param name="queryWidth">Channels of all query heads.</param>
     /// <param name="openPageCount">16-bit pages, if the codec is another one than raw.</param>
     /// <param name="budgetBytes">For all pages.</param>
     /// <exception cref="CudaException">The device has no room.</exception>
-    public BlockPages(CudaDevice device, KvCodec codec, PooledPayload payload, int queryWidth, int openPageCount, long budgetBytes)
+    public BlockPages(CudaDevice device, KvCodec codec, PageContents contents, int queryWidth, int openPageCount, long budgetBytes)
     {
         _device = device;
         _geometry = codec.Geometry;
-        _payload = payload;
+        Contents = contents;
+        int stride = contents.Place.StrideBytes;
         _stream = new CudaStream();
         OpenLayerBytes = _geometry.OpenLayerLength * sizeof(ushort);
-        _staging = new PinnedMemory(Math.Max(StagingBytes, Math.Max(OpenLayerBytes, payload.StrideBytes)));
+        _staging = new PinnedMemory(Math.Max(StagingBytes, Math.Max(OpenLayerBytes, stride)));
+        _write = new WriteJob(this, _staging.Pointer);
         IsRaw = codec.Spec == "raw";
         long openPageBytes = (long)OpenLayerBytes * _geometry.LayerCount;
         int open = (int)Math.Min(IsRaw ? int.MaxValue / 2 : openPageCount, Math.Max(1, budgetBytes / openPageBytes / (IsRaw ? 1 : 2)));
@@ -51,7 +53,7 @@ internal sealed unsafe class BlockPages : IDisposable
         }
 
         long rest = budgetBytes - Open.SizeBytes - (Probes?.SizeBytes ?? 0);
-        Sealed = IsRaw ? Open : new PagePool(_geometry.LayerCount, payload.StrideBytes, (int)Math.Max(1, rest / ((long)payload.StrideBytes * _geometry.LayerCount)));
+        Sealed = IsRaw ? Open : new PagePool(_geometry.LayerCount, stride, (int)Math.Max(1, rest / ((long)stride * _geometry.LayerCount)));
         _stream.Fill(Open.Address, 0, Open.SizeBytes);
         _stream.Fill(Sealed.Address, 0, Sealed.SizeBytes);
         _stream.Synchronize();
@@ -59,8 +61,8 @@ internal sealed unsafe class BlockPages : IDisposable
 
     public bool IsRaw { get; }
 
-    /// <summary>How payloads lie in encoded pages.</summary>
-    public PooledPayload Payload => _payload;
+    /// <summary>What encoded pages hold of payloads.</summary>
+    public PageContents Contents { get; }
 
     /// <summary>K and V of one layer in 16 bits.</summary>
     public int OpenLayerBytes { get; }
@@ -90,38 +92,21 @@ internal sealed unsafe class BlockPages : IDisposable
             return true;
         }
 
-        lock (_gate)
+        int first = sequence.Sealed.Length;
+        while (sequence.Sealed.Length < blockCount && Sealed.Rent() is var page and >= 0)
         {
-            _device.MakeCurrent();
-            int slots = _staging.Memory.Length / _payload.StrideBytes, used = 0;
-            for (int index = sequence.Sealed.Length; index < blockCount; index++)
-            {
-                int page = Sealed.Rent();
-                if (page < 0)
-                {
-                    _stream.Synchronize();
-                    return false;
-                }
-
-                sequence.AddSealed(page);
-                for (int layer = 0; layer < _geometry.LayerCount; layer++)
-                {
-                    if (used == slots)
-                    {
-                        _stream.Synchronize();
-                        used = 0;
-                    }
-
-                    Span<byte> slot = _staging.GetSpan().Slice(used++ * _payload.StrideBytes, _payload.StrideBytes);
-                    _payload.Place(cache.BlockList[index].Payload(layer), slot);
-                    _stream.CopyToDevice(Sealed.Page(layer, page), slot);
-                }
-            }
-
-            _stream.Synchronize();
-            return true;
+            sequence.AddSealed(page);
         }
+
+        Upload(cache, sequence, first);
+        return sequence.Sealed.Length == blockCount;
     }
+
+    /// <summary>Brings Blocks to the device that have other payloads than when they came there.</summary>
+    /// <param name="cache">With complete Blocks.</param>
+    /// <param name="sequence">Its pages.</param>
+    /// <param name="firstBlock">The first such Block; those after it, too.</param>
+    public void Refresh(SequenceCache cache, CudaSequence sequence, int firstBlock) => Upload(cache, sequence, firstBlock);
 
     /// <summary>
     /// Zeroes a 16-bit page that stays open: attention weighs columns past the last token with 0, which what another Sequence left must not turn to NaN.
@@ -199,5 +184,58 @@ internal sealed unsafe class BlockPages : IDisposable
         _stream.Dispose();
     }
 
+    /// <summary>The Blocks from the first on that have pages.</summary>
+    private void Upload(SequenceCache cache, CudaSequence sequence, int firstBlock)
+    {
+        lock (_gate)
+        {
+            _device.MakeCurrent();
+            int stride = Contents.Place.StrideBytes, layers = _geometry.LayerCount;
+            int slots = _staging.Memory.Length / stride, all = (sequence.Sealed.Length - firstBlock) * layers;
+            for (int first = 0; first < all; first += slots)
+            {
+                int count = Math.Min(slots, all - first);
+                _write.Run(cache, (firstBlock * layers) + first, count);
+                for (int i = 0; i < count; i++)
+                {
+                    (int block, int layer) = Math.DivRem((firstBlock * layers) + first + i, layers);
+                    _stream.CopyToDevice(Sealed.Page(layer, sequence.Sealed[block]), _staging.GetSpan().Slice(i * stride, stride));
+                }
+
+                _stream.Synchronize();
+            }
+        }
+    }
+
     private long ProbeLayerBytes(int queryWidth) => (long)ProbeCount * queryWidth * sizeof(ushort);
+
+    /// <summary>Contents of pages to where they are copied from. A task is one layer of one Block; copies of bytes are not worth other threads.</summary>
+    private sealed class WriteJob(BlockPages pages, byte* staging) : ParallelJob
+    {
+        private SequenceCache? _cache;
+        private int _first;
+
+        public void Run(SequenceCache cache, int first, int count)
+        {
+            _cache = cache;
+            _first = first;
+            if (pages.Contents.IsDecoded)
+            {
+                ComputePool.Shared.Run(this, count);
+                return;
+            }
+
+            for (int task = 0; task < count; task++)
+            {
+                Execute(task, 0);
+            }
+        }
+
+        public override void Execute(int task, int worker)
+        {
+            (int block, int layer) = Math.DivRem(_first + task, pages._geometry.LayerCount);
+            int stride = pages.Contents.Place.StrideBytes;
+            pages.Contents.Write(layer, _cache!.BlockList[block].Payload(layer), new Span<byte>(staging + ((long)task * stride), stride));
+        }
+    }
 }

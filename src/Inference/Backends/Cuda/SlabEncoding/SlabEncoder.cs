@@ -68,11 +68,11 @@ internal sealed class SlabEncoder : IDisposable
         return true;
     }
 
-    /// <summary>Whether kernels write what they read.</summary>
+    /// <summary>Whether kernels write it; else the host's codec does.</summary>
     public static bool IsEncodable(KvCodec codec, AttentionFormat format, [NotNullWhen(false)] out string? reason)
     {
-        reason = format.SalientTokenCount > 0 && codec.Saliency is not { AfterPrompt: false }
-            ? $"The CUDA kernels choose salient tokens by the probes of each Block; they do not encode '{codec.Spec}' yet."
+        reason = format.IsDecoded ? $"The CUDA kernels do not write '{codec.Spec}'."
+            : format.SalientTokenCount > 0 && codec.Saliency is null ? $"The CUDA kernels choose salient tokens by the probes of each Block; they do not write '{codec.Spec}'."
             : null;
         return reason is null;
     }

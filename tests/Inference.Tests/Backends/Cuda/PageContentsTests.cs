@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends.Cuda.Attention;
+using KvCluster.Inference.Backends.Cuda.Paging;
+using KvCluster.Inference.Engine;
+
+namespace KvCluster.Inference.Tests.Backends.Cuda;
+
+public sealed class PageContentsTests
+{
+    private static readonly KvGeometry Geometry = new(2, 2, 64);
+
+    public static TheoryData<string> Specs =>
+        ["gear", "gear-l(bits=2)", "kivi4", "int3", "zipcache(high=8)", "zipcache(keybits=mixed,mode=paper)", "zack", "zack+zipcache", "kvheads+gear(bits=2)"];
+
+    [Theory]
+    [MemberData(nameof(Specs))]
+    public void Write_PayloadThatKernelsDoNotRead_IsWhatTheCodecDecodes(string spec)
+    {
+        KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));
+        PageContents contents = Create(codec);
+        Assert.True(contents.IsDecoded);
+        for (int layer = 0; layer < Geometry.LayerCount; layer++)
+        {
+            byte[] payload = Payload(codec, layer, scale: 1);
+            float[] expected = new float[Geometry.OpenLayerLength];
+            codec.Decode(layer, payload, expected);
+            Half[] page = new Half[contents.Place.StrideBytes / sizeof(ushort)];
+            contents.Write(layer, payload, MemoryMarshal.AsBytes(page.AsSpan()));
+            Assert.Equal(expected.Select(value => (Half)value), page.Take(expected.Length));
+        }
+    }
+
+    [Fact]
+    public void Write_ValuesThatDecodeBeyond16Bits_StayFinite()
+    {
+        KvCodec codec = CodecRegistry.Create("zack", Geometry, new RandomProfiles(Geometry));
+        PageContents contents = Create(codec);
+        byte[] payload = Payload(codec, layer: 0, scale: 60_000);
+        float[] decoded = new float[Geometry.OpenLayerLength];
+        codec.Decode(0, payload, decoded);
+        Assert.Contains(decoded, value => Math.Abs(value) > 65520);
+        Half[] page = new Half[contents.Place.StrideBytes / sizeof(ushort)];
+        contents.Write(0, payload, MemoryMarshal.AsBytes(page.AsSpan()));
+        Assert.All(page, value => Assert.True(Half.IsFinite(value)));
+        Assert.Equal(decoded.Select(value => (Half)Math.Clamp(value, -65504, 65504)), page.Take(decoded.Length));
+    }
+
+    [Fact]
+    public void Write_PayloadThatKernelsRead_IsPlacedAsItIs()
+    {
+        KvCodec codec = CodecRegistry.Create("int4", Geometry);
+        PageContents contents = Create(codec);
+        Assert.False(contents.IsDecoded);
+        byte[] payload = Payload(codec, layer: 1, scale: 1);
+        byte[] expected = new byte[contents.Place.StrideBytes], page = new byte[contents.Place.StrideBytes];
+        contents.Place.Place(payload, expected);
+        contents.Write(1, payload, page);
+        Assert.Equal(expected, page);
+    }
+
+    [Theory]
+    [InlineData("gear", false)]
+    [InlineData("gear", true)]
+    public void BlockBytes_WhatBlocksDecodeToIsHeldToo_CountsIn16Bits(string spec, bool attendsDecoded)
+    {
+        KvCodec codec = CodecRegistry.Create(spec, Geometry);
+        var footprint = new KvFootprint(codec, attendsDecoded);
+        long slabs = Enumerable.Range(0, Geometry.LayerCount).Sum(layer => (long)Slab.HeaderSizeBytes + codec.MaxPayloadSizeBytes(layer));
+        Assert.Equal(attendsDecoded ? footprint.OpenBlockBytes + (Geometry.LayerCount * Slab.HeaderSizeBytes) : slabs, footprint.BlockBytes);
+        Assert.True(footprint.BlockBytes >= slabs);
+    }
+
+    private static PageContents Create(KvCodec codec)
+    {
+        Assert.True(AttentionFormat.TryCreate(codec, 1, out AttentionFormat? format, out string? reason), reason);
+        return new PageContents(codec, PooledPayload.Of(format, Geometry.KvHeadCount), format.IsDecoded);
+    }
+
+    private static byte[] Payload(KvCodec codec, int layer, float scale)
+    {
+        var random = new Random(7 + layer);
+        Half[] open = [.. Enumerable.Range(0, Geometry.OpenLayerLength).Select(_ => (Half)(scale * ((2 * random.NextSingle()) - 1)))];
+        float[] saliency = [.. Enumerable.Range(0, KvGeometry.BlockTokenCount).Select(_ => random.NextSingle())];
+        byte[] payload = new byte[codec.MaxPayloadSizeBytes(layer)];
+        return payload[..codec.Encode(layer, open, saliency, payload)];
+    }
+}
