@@ -10,26 +10,33 @@ namespace KvCluster.Inference.Tests.Backends.Cuda;
 public sealed class PageContentsTests
 {
     private static readonly KvGeometry Geometry = new(2, 2, 64);
+    private static readonly KvGeometry WideGeometry = new(2, 3, 128);
 
     public static TheoryData<string> Specs =>
-        ["gear", "gear-l(bits=2)", "kivi4", "int3", "zipcache(high=8)", "zipcache(keybits=mixed,mode=paper)", "zack", "zack+zipcache", "kvheads+gear(bits=2)"];
+        ["gear", "gear-l(bits=2)", "kivi4", "kcvt2", "int3", "zipcache(high=8)", "zipcache(keybits=mixed,mode=paper)", "zack", "zack+zipcache", "kvheads+gear(bits=2)"];
 
     [Theory]
     [MemberData(nameof(Specs))]
     public void Write_PayloadThatKernelsDoNotRead_IsWhatTheCodecDecodes(string spec)
     {
-        KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));
-        PageContents contents = Create(codec);
-        Assert.True(contents.IsDecoded);
-        for (int layer = 0; layer < Geometry.LayerCount; layer++)
+        foreach ((KvGeometry geometry, int layer) in (ReadOnlySpan<(KvGeometry, int)>)[(Geometry, 0), (Geometry, 1), (WideGeometry, 1)])
         {
+            KvCodec codec = CodecRegistry.Create(spec, geometry, new RandomProfiles(geometry));
+            PageContents contents = Create(codec);
+            Assert.True(contents.IsDecoded);
             byte[] payload = Payload(codec, layer, scale: 1);
-            float[] expected = new float[Geometry.OpenLayerLength];
+            float[] expected = new float[geometry.OpenLayerLength];
             codec.Decode(layer, payload, expected);
             Half[] page = new Half[contents.Place.StrideBytes / sizeof(ushort)];
             contents.Write(layer, payload, MemoryMarshal.AsBytes(page.AsSpan()));
-            Assert.Equal(expected.Select(value => (Half)value), page.Take(expected.Length));
+
+            // The order of a residual's sums may change the last bit of 32, and with it one of 16.
+            Assert.All(expected.Zip(page), pair => Assert.InRange((float)pair.Second - pair.First, -HalfStep(pair.First), HalfStep(pair.First)));
+            int equal = expected.Zip(page).Count(pair => (Half)pair.First == pair.Second);
+            Assert.InRange(equal, expected.Length - 20, expected.Length);
         }
+
+        static float HalfStep(float value) => 1e-7f + (Math.Abs(value) * 0.00051f);
     }
 
     [Fact]
@@ -75,13 +82,13 @@ public sealed class PageContentsTests
     private static PageContents Create(KvCodec codec)
     {
         Assert.True(AttentionFormat.TryCreate(codec, 1, out AttentionFormat? format, out string? reason), reason);
-        return new PageContents(codec, PooledPayload.Of(format, Geometry.KvHeadCount), format.IsDecoded);
+        return new PageContents(codec, PooledPayload.Of(format, codec.Geometry.KvHeadCount), format.IsDecoded);
     }
 
     private static byte[] Payload(KvCodec codec, int layer, float scale)
     {
         var random = new Random(7 + layer);
-        Half[] open = [.. Enumerable.Range(0, Geometry.OpenLayerLength).Select(_ => (Half)(scale * ((2 * random.NextSingle()) - 1)))];
+        Half[] open = [.. Enumerable.Range(0, codec.Geometry.OpenLayerLength).Select(_ => (Half)(scale * ((2 * random.NextSingle()) - 1)))];
         float[] saliency = [.. Enumerable.Range(0, KvGeometry.BlockTokenCount).Select(_ => random.NextSingle())];
         byte[] payload = new byte[codec.MaxPayloadSizeBytes(layer)];
         return payload[..codec.Encode(layer, open, saliency, payload)];

@@ -68,6 +68,11 @@ internal sealed unsafe class PromptSealer : IDisposable
     /// <param name="queries">[rows of the step][query heads][head size], rotated, 16-bit floats.</param>
     public void Fetch(CudaStream stream, int layer, ulong queries)
     {
+        if (!HasProbes)
+        {
+            return;
+        }
+
         byte* to = At(layer);
         foreach ((ProbeStore _, int _, int row, int count) in _runs)
         {
