@@ -12,12 +12,13 @@ namespace KvCluster.Workers;
 /// time, never a request.
 /// </summary>
 /// <param name="intake">Filled here.</param>
+/// <param name="root">Parent of the first Block of the Sequence.</param>
 /// <param name="store">The shards.</param>
 /// <param name="requestId">Whose request.</param>
 /// <param name="onRefused">Hears the reason of each refusal, for metrics.</param>
 /// <param name="log">Hears of refusals and lost shards.</param>
 internal sealed class BlockFetch(
-    BlockIntake intake, KvStoreShards store, string requestId, Action<string> onRefused, ILogger log)
+    BlockIntake intake, BlockId root, KvStoreShards store, string requestId, Action<string> onRefused, ILogger log)
 {
     private readonly ConcurrentDictionary<BlockId, bool> _refused = [];
     private long _arrivalCount;
@@ -44,6 +45,7 @@ internal sealed class BlockFetch(
             HeldBlockCount = heldBlockCount,
             Wait = wait,
             RequestId = requestId,
+            Owner = BlockIdChain.OwnerOf(root),
             OnArrival = Take,
             OnRefused = (blockId, layer, address, reason) =>
             {

@@ -107,7 +107,7 @@ internal sealed class TestStore : IAsyncDisposable
     }
 
     public IAsyncEnumerator<SlabArrival> Get(IEnumerable<BlockId> ids, TimeSpan wait, CancellationToken cancellationToken = default) => Reader
-        .ReadAsync([.. ids.Select(id => new WantedBlock(id, TestSlabs.Expected))], wait, "test", cancellationToken)
+        .ReadAsync([.. ids.Select(id => new WantedBlock(id, TestSlabs.Expected))], wait, "test", cancellationToken: cancellationToken)
         .GetAsyncEnumerator(cancellationToken);
 
     /// <summary>Everything that a Get says, as "block:layer" or "block:STATUS"; slabs are compared with their source.</summary>

@@ -84,7 +84,7 @@ internal sealed class DecodeCall(
     private async Task<bool> TakeInAsync(DecodePlan plan, DecodeCommands prefill, BlockIntake intake, DirectIntake? direct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var fetch = new BlockFetch(intake, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
+        var fetch = new BlockFetch(intake, plan.Blocks.Root, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
         if (plan.IsLocalPrefill)
         {
             if (plan.Generation.End == SequenceEnd.None)

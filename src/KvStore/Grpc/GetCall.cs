@@ -7,7 +7,7 @@ using KvCluster.V1;
 namespace KvCluster.KvStore.Grpc;
 
 /// <summary>Sends the slabs of one Get, each verified, as they come.</summary>
-internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, TimeProvider time, ILogger logger)
+internal sealed class GetCall(IBlockTier tier, BlockId owner, TimeSpan wait, string requestId, TimeProvider time, ILogger logger)
 {
     private long _lastProgress = time.GetTimestamp();
     private Task _location = Task.CompletedTask;
@@ -19,7 +19,7 @@ internal sealed class GetCall(IBlockTier tier, TimeSpan wait, string requestId, 
         // Beside the read: blocks that are here, or are being put, do not wait for what a slow tier knows.
         _location = tier.LocateAsync(blockIds, isChain: false, cancellationToken);
         _wasLocated = _location.IsCompletedSuccessfully;
-        ReadSession session = tier.OpenRead(blockIds);
+        ReadSession session = tier.OpenRead(blockIds, owner);
         try
         {
             for (ReadStep step = tier.Read(session); step.Kind != ReadStepKind.Finished; step = tier.Read(session))

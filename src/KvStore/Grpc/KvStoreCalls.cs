@@ -34,7 +34,8 @@ internal sealed class KvStoreCalls(IBlockTier tier, EpochFence fence, IOptions<K
             throw new RpcException(CallStatus.InvalidField("wait_ms", $"must not be negative: {request.WaitMs}"));
         }
 
-        return new GetCall(tier, TimeSpan.FromMilliseconds(request.WaitMs), request.RequestId, time, logger).RunAsync(ids, output, cancellationToken);
+        BlockId owner = request.Owner.IsEmpty ? default : BlockIds.Parse(request.Owner, "owner");
+        return new GetCall(tier, owner, TimeSpan.FromMilliseconds(request.WaitMs), request.RequestId, time, logger).RunAsync(ids, output, cancellationToken);
     }
 
     public static BlockId[] ParseIds(Google.Protobuf.Collections.RepeatedField<Google.Protobuf.ByteString> ids) =>

@@ -76,6 +76,28 @@ internal sealed class OwnerQuota(long quotaBytes)
         }
     }
 
+    /// <summary>Whether this many bytes more of this owner fit its quota, once blocks of its own have gone that may.</summary>
+    public bool CanMakeRoom(BlockId owner, long sizeBytes)
+    {
+        if (!_usage.TryGetValue(owner, out OwnerUsage? usage))
+        {
+            return true;
+        }
+
+        long overBytes = usage.ByteCount + sizeBytes - quotaBytes;
+        foreach (StoredBlock block in usage.Blocks)
+        {
+            if (overBytes <= 0)
+            {
+                break;
+            }
+
+            overBytes -= block.IsEvictable ? block.ByteCount : 0;
+        }
+
+        return overBytes <= 0;
+    }
+
     /// <summary>The block to go so that <paramref name="sizeBytes"/> more of this owner fit its quota; null when they do, or none may go.</summary>
     public StoredBlock? NextToGo(BlockId owner, long sizeBytes) =>
         _usage.TryGetValue(owner, out OwnerUsage? usage) && usage.ByteCount + sizeBytes > quotaBytes

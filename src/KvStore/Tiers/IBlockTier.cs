@@ -33,8 +33,11 @@ internal interface IBlockTier
     /// <returns>Blocks dropped.</returns>
     public int EndPut(PutSession session);
 
-    /// <summary>Begins a read; the blocks that are here can't be evicted until it has read or closed them.</summary>
-    public ReadSession OpenRead(IReadOnlyList<BlockId> ids);
+    /// <summary>
+    /// Begins a read; the blocks that are here can't be evicted until it has read or closed them. Those that come up from below count against the quota of
+    /// <paramref name="owner"/>.
+    /// </summary>
+    public ReadSession OpenRead(IReadOnlyList<BlockId> ids, BlockId owner = default);
 
     /// <summary>The next thing to do for this read.</summary>
     public ReadStep Read(ReadSession session);

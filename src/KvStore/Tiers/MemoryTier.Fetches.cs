@@ -30,7 +30,9 @@ internal sealed partial class MemoryTier
                     continue;
                 }
 
-                if (!_table.CanMakeRoom(sizeBytes + _fetchingBytes))
+                // An owner at its quota has one block after the other come up, not several ahead.
+                if (!_table.CanMakeRoom(sizeBytes + _fetchingBytes)
+                    || (session.BlocksAhead > 0 && _table.Quota?.CanMakeRoom(session.Owner, sizeBytes + session.FetchingBytes) == false))
                 {
                     return null;
                 }
@@ -60,7 +62,7 @@ internal sealed partial class MemoryTier
         {
             DropExpiredLocked(Now);
             int newlyFoundCount = cursors.Count(cursor => cursor is { IsClosed: false, WasFound: false });
-            bool isStored = TryStoreLocked(block);
+            bool isStored = TryStoreLocked(block, cursors.Select(cursor => cursor.Session.Owner).FirstOrDefault(owner => owner != default));
             foreach (BlockCursor cursor in cursors)
             {
                 EndFetchLocked(cursor);
@@ -151,7 +153,7 @@ internal sealed partial class MemoryTier
         }
     }
 
-    private bool TryStoreLocked(ColdBlock source)
+    private bool TryStoreLocked(ColdBlock source, BlockId owner)
     {
         bool isNew = !_table.TryFind(source.Id, out StoredBlock? block);
         if (block is not null && block.Identity != source.Identity)
@@ -160,12 +162,12 @@ internal sealed partial class MemoryTier
         }
 
         long missingBytes = source.Slabs.Where((_, layer) => block?.Slabs[layer] is null).Sum(slab => slab.ReservedBytes);
-        if (!_table.MakeRoom(missingBytes))
+        if (!_table.MakeRoom(missingBytes, block?.Owner ?? owner))
         {
             return false;
         }
 
-        block ??= _table.Create(source.Id, source.Identity, isTransient: false);
+        block ??= _table.Create(source.Id, source.Identity, isTransient: false, owner);
         SlabLease[] slabs = source.TakeSlabs();
         for (int layer = 0; layer < slabs.Length; layer++)
         {
@@ -202,6 +204,7 @@ internal sealed partial class MemoryTier
         cursor.FetchCount++;
         cursor.FetchBytes = sizeBytes;
         cursor.Session.FetchCount++;
+        cursor.Session.FetchingBytes += sizeBytes;
         _fetchingBytes += sizeBytes;
         SetAheadLocked(cursor, true);
     }
@@ -210,6 +213,7 @@ internal sealed partial class MemoryTier
     {
         cursor.FetchState = FetchState.None;
         cursor.Session.FetchCount--;
+        cursor.Session.FetchingBytes -= cursor.FetchBytes;
         _fetchingBytes -= cursor.FetchBytes;
     }
 

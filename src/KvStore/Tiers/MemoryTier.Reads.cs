@@ -5,9 +5,9 @@ namespace KvCluster.KvStore.Tiers;
 
 internal sealed partial class MemoryTier
 {
-    public ReadSession OpenRead(IReadOnlyList<BlockId> ids)
+    public ReadSession OpenRead(IReadOnlyList<BlockId> ids, BlockId owner = default)
     {
-        var session = new ReadSession { OpenCursorCount = ids.Count };
+        var session = new ReadSession { OpenCursorCount = ids.Count, Owner = owner };
         lock (_lock)
         {
             DropExpiredLocked(Now);

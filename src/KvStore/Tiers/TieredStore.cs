@@ -59,9 +59,9 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
         return droppedCount;
     }
 
-    public ReadSession OpenRead(IReadOnlyList<BlockId> ids)
+    public ReadSession OpenRead(IReadOnlyList<BlockId> ids, BlockId owner = default)
     {
-        ReadSession session = Memory.OpenRead(ids);
+        ReadSession session = Memory.OpenRead(ids, owner);
         _promotions.Pump(session);
         return session;
     }

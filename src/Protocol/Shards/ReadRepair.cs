@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using KvCluster.Compression.Blocks;
 using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.Protocol.Shards;
@@ -61,13 +62,14 @@ public sealed class ReadRepair : IAsyncDisposable
                 batch.Add(block);
             }
 
-            await Task.WhenAll(batch.SelectMany(block => block.Homes).Distinct().Select(
-                home => CopyAsync(home, [.. batch.Where(block => block.Homes.Contains(home))])));
+            await Task.WhenAll(batch.SelectMany(block => block.Homes.Select(home => (home, block.Owner, block)))
+                .GroupBy(copy => (copy.home, copy.Owner), copy => copy.block)
+                .Select(copies => CopyAsync(copies.Key.home, copies.Key.Owner, [.. copies])));
             batch.ForEach(Free);
         }
     }
 
-    private async Task CopyAsync(string home, RepairBlock[] blocks)
+    private async Task CopyAsync(string home, BlockId owner, RepairBlock[] blocks)
     {
         if (_epoch() is not { } epoch || _stop.IsCancellationRequested)
         {
@@ -77,7 +79,7 @@ public sealed class ReadRepair : IAsyncDisposable
 
         try
         {
-            await using BlockWriter writer = _connections.OpenWriter(home, epoch, isCopying: true, cancellationToken: _stop.Token);
+            await using BlockWriter writer = _connections.OpenWriter(home, epoch, isCopying: true, owner, cancellationToken: _stop.Token);
             foreach (RepairBlock block in blocks)
             {
                 for (int layer = 0; layer < block.Slabs.Count; layer++)

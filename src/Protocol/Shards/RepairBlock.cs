@@ -4,11 +4,14 @@ namespace KvCluster.Protocol.Shards;
 
 /// <summary>A whole Block on its way to homes that lack it. Owns a lease a layer.</summary>
 /// <param name="id">The Block.</param>
+/// <param name="owner">Whose; all zero: nobody's.</param>
 /// <param name="slabs">By layer, verified.</param>
 /// <param name="homes">Where it goes.</param>
-public sealed class RepairBlock(BlockId id, SlabLease[] slabs, IReadOnlyList<string> homes) : IDisposable
+public sealed class RepairBlock(BlockId id, BlockId owner, SlabLease[] slabs, IReadOnlyList<string> homes) : IDisposable
 {
     public BlockId Id => id;
+
+    public BlockId Owner => owner;
 
     public IReadOnlyList<SlabLease> Slabs => slabs;
 

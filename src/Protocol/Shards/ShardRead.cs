@@ -29,6 +29,9 @@ public sealed class ShardRead
     /// <summary>How long a shard may wait for a slab that is still to be put. Zero: everything counts as held.</summary>
     public TimeSpan Wait { get; init; }
 
+    /// <summary>Whose blocks they are (<see cref="BlockIdChain.OwnerOf"/>): against this quota counts what shards bring into memory for the read. All zero: nobody's.</summary>
+    public BlockId Owner { get; init; }
+
     /// <summary>Whose request, for logs.</summary>
     public string RequestId { get; init; } = "";
 }

@@ -252,7 +252,7 @@ internal sealed class ShardReadRun : IDisposable
 
         if (needy.Length > 0 && block.TakeCopies() is { } slabs)
         {
-            Reader.Repair!.Offer(new RepairBlock(block.Wanted.Id, slabs, needy));
+            Reader.Repair!.Offer(new RepairBlock(block.Wanted.Id, Read.Owner, slabs, needy));
         }
     }
 

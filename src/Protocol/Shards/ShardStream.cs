@@ -38,7 +38,7 @@ internal sealed class ShardStream(ShardReadRun run, string address, ReadBlock[] 
         Reader.Counters.Stream();
         try
         {
-            await foreach (SlabArrival arrival in reader.ReadAsync(wanted, Wait, run.Read.RequestId, either.Token))
+            await foreach (SlabArrival arrival in reader.ReadAsync(wanted, Wait, run.Read.RequestId, run.Read.Owner, either.Token))
             {
                 silence.CancelAfter(stall);
                 NoteAnswer(arrival);

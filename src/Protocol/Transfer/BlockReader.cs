@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Google.Protobuf;
 using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.V1;
@@ -15,12 +16,14 @@ public sealed class BlockReader(V1.KvStore.KvStoreClient client)
     /// <param name="blocks">All different.</param>
     /// <param name="wait">How long to wait for the next slab that the store does not hold yet.</param>
     /// <param name="requestId">Whose request, for logs.</param>
+    /// <param name="owner">Whose blocks they are (<see cref="BlockIdChain.OwnerOf"/>); all zero: nobody's.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="RpcException">The store is lost, or broke the protocol.</exception>
     public async IAsyncEnumerable<SlabArrival> ReadAsync(
         IReadOnlyList<WantedBlock> blocks,
         TimeSpan wait,
         string requestId = "",
+        BlockId owner = default,
         [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         if (blocks.Count == 0)
@@ -32,6 +35,7 @@ public sealed class BlockReader(V1.KvStore.KvStoreClient client)
         {
             WaitMs = (int)Math.Min(wait.TotalMilliseconds, int.MaxValue),
             RequestId = requestId,
+            Owner = owner == default ? ByteString.Empty : owner.ToByteString(),
         };
         request.BlockIds.AddRange(blocks.Select(block => block.Id.ToByteString()));
         using AsyncServerStreamingCall<SlabFrame> call = client.Get(request, cancellationToken: cancellationToken);

@@ -80,7 +80,7 @@ public sealed class ShardedReadTests
         Assert.True(cluster.Shards[0].Holds(TestSlabs.Id(2)));
 
         static RepairBlock Whole(BlockId id, string home) =>
-            new(id, [.. Enumerable.Range(0, TestSlabs.LayerCount).Select(layer => TestSlabs.Make(SlabPool.Shared, id, layer))], [home]);
+            new(id, default, [.. Enumerable.Range(0, TestSlabs.LayerCount).Select(layer => TestSlabs.Make(SlabPool.Shared, id, layer))], [home]);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed class TestTiers : IAsyncDisposable
 
     private readonly SlabPool _pool;
 
-    public TestTiers(IDataFolder folder, SlabPool pool, TestTimeProvider time, int memoryBlocks = 3, long diskBytes = TestDisk.BudgetBytes, long unprovenBytesPerSecond = 1 << 30, RedisTier? redis = null)
+    public TestTiers(IDataFolder folder, SlabPool pool, TestTimeProvider time, int memoryBlocks = 3, long diskBytes = TestDisk.BudgetBytes, long unprovenBytesPerSecond = 1 << 30, RedisTier? redis = null, MemoryTierOptions? options = null)
     {
         _pool = pool;
         Disk = TestDisk.Open(folder, pool, time, diskBytes, Math.Min(TestDisk.SegmentBytes, diskBytes / 8));
@@ -26,7 +26,8 @@ internal sealed class TestTiers : IAsyncDisposable
         Store = new TieredStore(
             memoryBlocks * BlockBytes,
             [.. below.Select(tier => new ColdLevel(tier, new WriteAdmission(time, unprovenBytesPerSecond, unprovenBytesPerSecond)))],
-            time);
+            time,
+            options);
     }
 
     public DiskTier Disk { get; }
@@ -34,9 +35,9 @@ internal sealed class TestTiers : IAsyncDisposable
     public TieredStore Store { get; }
 
     /// <summary>Puts some layers of a block and ends the Put; the results of each layer.</summary>
-    public List<PutResult> Put(int number, bool transient = false, int layerCount = TestSlabs.LayerCount)
+    public List<PutResult> Put(int number, bool transient = false, int layerCount = TestSlabs.LayerCount, BlockId owner = default)
     {
-        PutSession session = Store.BeginPut("worker", TestSlabs.Epoch)!;
+        PutSession session = Store.BeginPut("worker", TestSlabs.Epoch, owner)!;
         BlockId id = TestSlabs.Id(number);
         List<PutResult> results = [.. Enumerable.Range(0, layerCount).Select(layer => Store.Add(
             session,
