@@ -22,6 +22,8 @@ internal sealed class EvalModel : IDisposable
 
     public string Name => _folder.Name;
 
+    public ulong Fingerprint => _folder.Fingerprint;
+
     public ModelConfig Config => _folder.Config;
 
     public KvGeometry Geometry => ModelKvGeometry.Of(_folder.Config);

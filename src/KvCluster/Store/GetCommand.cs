@@ -30,15 +30,18 @@ internal static class GetCommand
         {
             string text = parsed.GetRequiredValue(block);
             string where = parsed.GetRequiredValue(place);
-            BlockId id = BlockId.TryParse(text, out BlockId parsedId)
-                ? parsedId
-                : throw new BadArgumentException($"'{text}' is not a BlockId (32 hexadecimal digits)");
+            BlockId id = ParseId(text);
             return Shard.IsAddress(where)
                 ? GetFromShardAsync(where, id, parsed.GetValue(save), cancellationToken)
                 : GetFromFolderAsync(where, id, parsed.GetValue(save), cancellationToken);
         });
         return command;
     }
+
+    /// <exception cref="BadArgumentException">It is none.</exception>
+    public static BlockId ParseId(string text) => BlockId.TryParse(text, out BlockId id)
+        ? id
+        : throw new BadArgumentException($"'{text}' is not a BlockId (32 hexadecimal digits)");
 
     private static async Task<int> GetFromFolderAsync(string folder, BlockId id, string? saveFolder, CancellationToken cancellationToken)
     {

@@ -12,8 +12,8 @@ internal static class StoreCommand
     public const string KeysVariable = "KVCLUSTER_EncryptionKeys";
 
     private const string About = """
-        Looks into the data folder of a KvStore that is not running, or into a shard that is, and changes nothing; replays a trace of requests
-        without either; or makes a shard write what its memory holds. Sealed blocks are read with the keys in KVCLUSTER_EncryptionKeys.
+        Looks into the data folder of a KvStore that is not running, or into a shard that is; replays a trace of requests
+        without either; or makes a shard write what its memory holds, or keep Blocks for some time. Sealed blocks are read with the keys in KVCLUSTER_EncryptionKeys.
 
         Examples:
           kvcluster store stat /var/lib/kvcluster      segments, blocks and bytes
@@ -21,6 +21,7 @@ internal static class StoreCommand
           kvcluster store stat http://127.0.0.1:8083   the counters of a running shard
           kvcluster store get /var/lib/kvcluster 5d1f0c6ab7e2f8430a9c1d2e3f405162 --save slabs/
           kvcluster store drain http://127.0.0.1:8083  before a shard goes: memory to disk and Redis
+          kvcluster store pin http://127.0.0.1:8083 5d1f0c6ab7e2f8430a9c1d2e3f405162 --for 8h
           kvcluster store replay --generate mix        how much a memory budget, an eviction policy and a codec find again
         """;
 
@@ -30,6 +31,8 @@ internal static class StoreCommand
         Verb("verify", "Reads and verifies every block", verifies: true),
         GetCommand.Create(),
         DrainCommand.Create(),
+        PinCommand.Create(),
+        PinCommand.CreateUnpin(),
         ReplayCommand.Create(),
     };
 

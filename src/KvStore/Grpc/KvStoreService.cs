@@ -68,7 +68,7 @@ internal sealed class KvStoreService(
             throw new RpcException(CallStatus.InvalidField("pin_ms", $"must be 1 to {maxMs} (KvStore:MaxPinTime), not {request.PinMs}"));
         }
 
-        PinOutcome outcome = tier.Pin(ids, TimeSpan.FromMilliseconds(request.PinMs));
+        PinOutcome outcome = tier.Pin(ids, TimeSpan.FromMilliseconds(request.PinMs), request.Every);
         return outcome.IsFull
             ? throw new RpcException(StoreStatus.PinsFull(options.Value.MaxPinnedShare))
             : Task.FromResult(new PinReply { PinnedBlockCount = outcome.BlockCount, PinId = outcome.PinId });

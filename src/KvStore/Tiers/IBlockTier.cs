@@ -67,8 +67,11 @@ internal interface IBlockTier
     /// <summary>Which blocks are complete, in the order of <paramref name="ids"/>; leased when <paramref name="leaseTime"/> is over 0 and any are.</summary>
     public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId);
 
-    /// <summary>Keeps leading blocks that are complete from being evicted, until the time is over or <see cref="ReleaseLease"/> names the pin.</summary>
-    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime);
+    /// <summary>
+    /// Keeps leading blocks, or with <paramref name="every"/> all, that are complete from being evicted, until the time is over or
+    /// <see cref="ReleaseLease"/> names the pin.
+    /// </summary>
+    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime, bool every = false);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime);
 

@@ -71,7 +71,7 @@ internal sealed partial class MemoryTier
         }
     }
 
-    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime)
+    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime, bool every = false)
     {
         lock (_lock)
         {
@@ -90,7 +90,7 @@ internal sealed partial class MemoryTier
                 {
                     belowIds.Add(id);
                 }
-                else
+                else if (!every)
                 {
                     break;
                 }

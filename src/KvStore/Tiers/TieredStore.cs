@@ -108,7 +108,7 @@ internal sealed class TieredStore : IBlockTier, IAsyncDisposable
     public bool[] LookupEvery(IReadOnlyList<BlockId> ids, TimeSpan leaseTime, out string leaseId) =>
         Memory.LookupEvery(ids, leaseTime, out leaseId);
 
-    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime) => Memory.Pin(ids, pinTime);
+    public PinOutcome Pin(IReadOnlyList<BlockId> ids, TimeSpan pinTime, bool every = false) => Memory.Pin(ids, pinTime, every);
 
     public bool TryRenewLease(string leaseId, TimeSpan leaseTime) => Memory.TryRenewLease(leaseId, leaseTime);
 

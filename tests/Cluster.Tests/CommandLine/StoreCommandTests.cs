@@ -2,10 +2,12 @@ using Grpc.Net.Client;
 using KvCluster.Cluster.Tests.EndToEnd;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Hosting;
+using KvCluster.KvStore.Tiers;
 using KvCluster.Protocol;
 using KvCluster.Protocol.Transfer;
 using KvCluster.ServiceDefaults.Hosting;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace KvCluster.Cluster.Tests.CommandLine;
 
@@ -60,6 +62,58 @@ public sealed class StoreCommandTests : IDisposable
         (int bad, _, problem) = await KvClusterProcess.RunAsync("store", "get", folder, "block");
         Assert.Equal(2, bad);
         Assert.Contains("'block' is not a BlockId", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pin_BlocksOfALiveShard_AreKeptUntilUnpinned()
+    {
+        await using WebApplication shard = KvStoreHost.Create(new KvStoreOptions { ListenAddress = "http://127.0.0.1:0", MemoryBudgetBytes = 16 << 20 });
+        await ServiceHost.StartAsync(shard, TestContext.Current.CancellationToken).WaitAsync(Patience, TestContext.Current.CancellationToken);
+        string address = ServiceHost.Addresses(shard.Services)[0];
+        await PutAsync(address);
+        MemoryTier memory = shard.Services.GetRequiredService<MemoryTier>();
+
+        (int exitCode, string output, string errors) = await KvClusterProcess.RunAsync("store", "pin", address, $"{new BlockId(5)}", $"{Id}", "--for", "90s");
+        Assert.True(exitCode == 0, errors);
+        Assert.StartsWith("1 of 2 Blocks pinned for 00:01:30: ", output, StringComparison.Ordinal);
+        Assert.True(memory.Stat().PinnedByteCount > 0);
+
+        (exitCode, _, errors) = await KvClusterProcess.RunAsync("store", "unpin", address, output.Trim().Split(' ')[^1]);
+        Assert.True(exitCode == 0, errors);
+        Assert.Equal(0, memory.Stat().PinnedByteCount);
+        memory.CheckIntegrity();
+
+        foreach ((int expected, string reason, string[] arguments) in new (int, string, string[])[]
+        {
+            (1, "holds none of these 1 Blocks", [$"{new BlockId(5)}"]),
+            (1, "KvStore:MaxPinTime", [$"{Id}", "--for", "30d"]),
+            (2, "--for: must be a time", [$"{Id}", "--for", "soon"]),
+            (2, "'block' is not a BlockId", ["block"]),
+            (2, "name the Blocks, or give a --prompt", []),
+            (2, "fill no Block of 64", ["--prompt", "short"]),
+        })
+        {
+            (exitCode, _, errors) = await KvClusterProcess.RunAsync(["store", "pin", address, .. arguments]);
+            Assert.Equal(expected, exitCode);
+            Assert.Contains(reason, errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Pin_APromptThatWasServed_PinsAllItsBlocks()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("int4");
+        string prompt = Prompts.Of("line_retrieval_20");
+        Answer answer = await cluster.Inference.AskAsync(prompt, tenant: "me");
+        await cluster.WaitUntilIdleAsync();
+        int blockCount = answer.Usage.PromptTokens / 64;
+        string[] pin = ["store", "pin", cluster.StoreAddress, "--kv", "int4", "--prompt", prompt];
+
+        (int exitCode, string output, string errors) = await KvClusterProcess.RunAsync([.. pin, "--tenant", "me"]);
+        Assert.True(exitCode == 0, errors);
+        Assert.StartsWith($"{blockCount} of {blockCount} Blocks pinned for 01:00:00: ", output, StringComparison.Ordinal);
+        Assert.True((await cluster.StatAsync()).PinnedByteCount > 0);
+        Assert.Equal(1, (await KvClusterProcess.RunAsync([.. pin, "--tenant", "other"])).ExitCode);
     }
 
     private async Task GetAsync(string place)

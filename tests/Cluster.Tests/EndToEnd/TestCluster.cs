@@ -13,8 +13,10 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly GrpcChannel _gateway;
     private readonly GrpcChannel _store;
 
-    private TestCluster(EmbeddedCluster cluster, GrpcChannel gateway, GrpcChannel store)
+    private TestCluster(EmbeddedCluster cluster, GrpcChannel gateway, string storeAddress)
     {
+        StoreAddress = storeAddress;
+        GrpcChannel store = GrpcChannels.Create(storeAddress);
         _cluster = cluster;
         _gateway = gateway;
         _store = store;
@@ -32,6 +34,8 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The store's memory tier itself, to damage what it holds and to check it.</summary>
     public MemoryTier MemoryTier => _cluster.StoreServices!.GetRequiredService<MemoryTier>();
 
+    public string StoreAddress { get; }
+
     public string HttpAddress => _cluster.HttpAddress;
 
     public string GrpcAddress => _cluster.GrpcAddress;
@@ -45,7 +49,7 @@ internal sealed class TestCluster : IAsyncDisposable
         GrpcChannel gateway = GrpcChannels.Create(cluster.GrpcAddress);
         V1.ListWorkersReply workers = await new V1.Cluster.ClusterClient(gateway).ListWorkersAsync(new V1.ListWorkersRequest());
         string store = workers.Workers.Single(worker => worker.Worker.Role is V1.WorkerRole.Kvstore).Worker.Address;
-        return new TestCluster(cluster, gateway, GrpcChannels.Create(store));
+        return new TestCluster(cluster, gateway, store);
     }
 
     public async Task<V1.StatReply> StatAsync() => await Store.StatAsync(new V1.StatRequest());

@@ -29,6 +29,22 @@ public sealed class PinTests
     }
 
     [Fact]
+    public void Pin_Every_LooksPastBlocksThatAreNotHere()
+    {
+        using var memory = new TestMemory(budgetBlocks: 8, new MemoryTierOptions());
+        memory.Put(1);
+        memory.Put(3);
+        Assert.Equal(0, memory.Tier.Pin([TestSlabs.Id(0), TestSlabs.Id(1), TestSlabs.Id(2), TestSlabs.Id(3)], Hour).BlockCount);
+        PinOutcome pin = memory.Tier.Pin([TestSlabs.Id(0), TestSlabs.Id(1), TestSlabs.Id(2), TestSlabs.Id(3)], Hour, every: true);
+        Assert.Equal(2, pin.BlockCount);
+        Fill(memory);
+        Assert.True(memory.Has(1) && memory.Has(3));
+        memory.Tier.ReleaseLease(pin.PinId);
+        Fill(memory);
+        Assert.False(memory.Has(1) || memory.Has(3));
+    }
+
+    [Fact]
     public void Pin_BeyondTheirShareOfTheBudget_IsRefusedUntilAnotherIsUnpinned()
     {
         using var memory = new TestMemory(budgetBlocks: 8, new MemoryTierOptions());
