@@ -12,6 +12,12 @@ internal sealed record ClusterOptions
     /// <summary>What workers compute on.</summary>
     public string Backend { get; init; } = BackendOption.Default;
 
+    /// <summary>Shards of the KvStore.</summary>
+    public int ShardCount { get; init; } = 1;
+
+    /// <summary>Shards that keep each Block, 1 or 2.</summary>
+    public int KvReplicas { get; init; } = 1;
+
     public int PrefillWorkerCount { get; init; } = 1;
     public int DecodeWorkerCount { get; init; } = 1;
 
@@ -33,13 +39,13 @@ internal sealed record ClusterOptions
     /// <summary>How prompts go from prefill to decode workers.</summary>
     public HandOffMode HandOff { get; init; } = HandOffMode.Store;
 
-    /// <summary>Byte budget of the KvStore's memory tier. Null: the store's default.</summary>
+    /// <summary>Byte budget of each shard's memory tier. Null: the store's default.</summary>
     public long? StoreBudgetBytes { get; init; }
 
-    /// <summary>Where the KvStore keeps blocks on disk. Empty: memory only.</summary>
+    /// <summary>Where the KvStore keeps blocks on disk, several shards each in a folder below it. Empty: memory only.</summary>
     public string DataFolder { get; init; } = "";
 
-    /// <summary>Byte budget of the KvStore's disk tier. Null: the store's default.</summary>
+    /// <summary>Byte budget of each shard's disk tier. Null: the store's default.</summary>
     public long? DiskBudgetBytes { get; init; }
 
     /// <summary>Connection string of the Redis below the KvStore. Empty: none.</summary>
@@ -51,7 +57,7 @@ internal sealed record ClusterOptions
     /// <summary>Who may call: <c>tenant=key,tenant=key</c>. Empty: everybody.</summary>
     public string ApiKeys { get; init; } = "";
 
-    /// <summary>Where the KvStore serves slab streams. Null: the store's default.</summary>
+    /// <summary>Where the only shard serves slab streams. Null: the store's default.</summary>
     public int? StoreSlabPort { get; init; }
 
     /// <summary>Where it says that it does, when something lies between. Null: the same.</summary>

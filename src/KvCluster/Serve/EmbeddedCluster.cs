@@ -12,6 +12,7 @@ namespace KvCluster.CommandLine.Serve;
 /// </summary>
 internal sealed class EmbeddedCluster : IAsyncDisposable
 {
+    private const string AnyLoopbackPort = "http://127.0.0.1:0";
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
     private readonly List<WebApplication> _hosts = [];
 
@@ -28,8 +29,8 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>The workers' GPU has Blocks as what their slabs decode to: <see cref="Inference.Backends.IModelRunner.AttendsDecoded"/>.</summary>
     public bool AttendsDecoded => _hosts.Exists(host => host.Services.GetService<WorkerModel>()?.Runner.AttendsDecoded == true);
 
-    /// <summary>Services of the KvStore, for those who look inside.</summary>
-    public IServiceProvider? StoreServices { get; private set; }
+    /// <summary>Services of each shard of the KvStore, for those who look inside.</summary>
+    public IReadOnlyList<IServiceProvider> ShardServices { get; private set; } = [];
 
     /// <summary>Starts the hosts and waits until a request can be served.</summary>
     public static async Task<EmbeddedCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken)
@@ -60,9 +61,27 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         _hosts.Clear();
     }
 
+    private KvStoreOptions ShardOptions(ClusterOptions options, int index)
+    {
+        var shard = new KvStoreOptions
+        {
+            ListenAddress = AnyLoopbackPort,
+            GatewayAddress = GrpcAddress,
+            WorkerId = $"kvstore-{index}",
+            MachineShardCount = options.ShardCount,
+            DataFolder = options.DataFolder.Length > 0 && options.ShardCount > 1 ? Path.Combine(options.DataFolder, $"shard-{index}") : options.DataFolder,
+            RedisConnection = options.RedisConnection,
+            EncryptionKeys = options.EncryptionKeys,
+            SlabPort = options.StoreSlabPort,
+            AdvertisedSlabPort = options.StoreAdvertisedSlabPort ?? 0,
+        };
+        shard.DiskBudgetBytes = options.DiskBudgetBytes ?? shard.DiskBudgetBytes;
+        shard.MemoryBudgetBytes = options.StoreBudgetBytes ?? shard.MemoryBudgetBytes;
+        return shard;
+    }
+
     private async Task StartHostsAsync(ClusterOptions options, CancellationToken cancellationToken)
     {
-        const string AnyLoopbackPort = "http://127.0.0.1:0";
         WebApplication gateway = await StartAsync(
             GatewayHost.Create(new GatewayOptions
             {
@@ -71,26 +90,19 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
                 ModelFolder = options.ModelFolder,
                 LocalPrefillMaxTokens = options.LocalPrefillMaxTokens,
                 HandOff = options.HandOff,
+                KvReplicas = options.KvReplicas,
                 ApiKeys = options.ApiKeys,
             }),
             cancellationToken);
         (HttpAddress, GrpcAddress) = ClientAddresses.Of(gateway);
 
-        var store = new KvStoreOptions
+        var shards = new List<IServiceProvider>();
+        for (int i = 0; i < options.ShardCount; i++)
         {
-            ListenAddress = AnyLoopbackPort,
-            GatewayAddress = GrpcAddress,
-            WorkerId = "kvstore-0",
-            DataFolder = options.DataFolder,
-            RedisConnection = options.RedisConnection,
-            EncryptionKeys = options.EncryptionKeys,
-            SlabPort = options.StoreSlabPort,
-            AdvertisedSlabPort = options.StoreAdvertisedSlabPort ?? 0,
-        };
-        store.DiskBudgetBytes = options.DiskBudgetBytes ?? store.DiskBudgetBytes;
-        store.MemoryBudgetBytes = options.StoreBudgetBytes ?? store.MemoryBudgetBytes;
-        StoreServices = (await StartAsync(KvStoreHost.Create(store), cancellationToken)).Services;
+            shards.Add((await StartAsync(KvStoreHost.Create(ShardOptions(options, i)), cancellationToken)).Services);
+        }
 
+        ShardServices = shards;
         for (int i = 0; i < options.PrefillWorkerCount; i++)
         {
             await StartAsync(

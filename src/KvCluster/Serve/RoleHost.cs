@@ -38,6 +38,7 @@ internal static class RoleHost
                     GrpcAddress = $"http://{options.Host}:{options.GrpcPort}",
                     ModelFolder = options.ModelFolder,
                     HandOff = options.HandOff,
+                    KvReplicas = options.KvReplicas,
                     ApiKeys = options.ApiKeys,
                 });
             case ServeRole.KvStore:

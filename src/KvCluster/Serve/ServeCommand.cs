@@ -14,6 +14,7 @@ internal static class ServeCommand
         Examples:
           kvcluster serve                                   the demo model on http 8080 and gRPC 8081
           kvcluster serve --kv raw --prefill 2 --decode 2   two workers of each pool, KV in 16 bits
+          kvcluster serve --shards 3 --replicas 2           three shards of the KvStore, each block on two of them
           kvcluster serve --handoff direct                  prefill workers send KV straight to decode workers
           kvcluster serve --data /var/lib/kvcluster         blocks on disk too: a restart keeps them
           kvcluster serve --redis 127.0.0.1:6379            a Redis that several KvStores share below memory and disk
@@ -29,6 +30,8 @@ internal static class ServeCommand
         Option<string> kv = KvOption.Create();
         Option<int> prefill = new("--prefill") { HelpName = "N", Description = "Prefill workers", DefaultValueFactory = _ => 1 };
         Option<int> decode = new("--decode") { HelpName = "N", Description = "Decode workers", DefaultValueFactory = _ => 1 };
+        Option<int> shards = new("--shards") { HelpName = "N", Description = "Shards of the KvStore", DefaultValueFactory = _ => 1 };
+        Option<int> replicas = new("--replicas") { HelpName = "N", Description = "Shards that keep each block, 1 or 2; also of a Gateway, for its cluster", DefaultValueFactory = _ => 1 };
         Option<string> backend = BackendOption.Create();
         Option<int> http = new("--http") { HelpName = "PORT", Description = "Port of the OpenAI API, /metrics, /healthz and /readyz", DefaultValueFactory = _ => 8080 };
         Option<int> grpc = new("--grpc") { HelpName = "PORT", Description = "Port of kvcluster.v1.Inference", DefaultValueFactory = _ => 8081 };
@@ -48,10 +51,19 @@ internal static class ServeCommand
         AtLeast(prefill, 1);
         AtLeast(decode, 1);
         AtLeast(chunk, 1);
+        AtLeast(shards, 1);
+        AtLeast(replicas, 1);
+        replicas.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() > 2)
+            {
+                result.AddError("--replicas: must be 1 or 2");
+            }
+        });
         Port(http);
         Port(grpc);
 
-        var command = new Command("serve", About) { model, kv, prefill, decode, backend, http, grpc, chunk, handOff, data, redis, role, gateway, listen, id };
+        var command = new Command("serve", About) { model, kv, prefill, decode, shards, replicas, backend, http, grpc, chunk, handOff, data, redis, role, gateway, listen, id };
         command.SetAction((parsed, cancellationToken) =>
         {
             string spec = KvOption.Canonical(parsed.GetRequiredValue(kv));
@@ -62,6 +74,8 @@ internal static class ServeCommand
                 Backend = parsed.GetRequiredValue(backend),
                 PrefillWorkerCount = parsed.GetRequiredValue(prefill),
                 DecodeWorkerCount = parsed.GetRequiredValue(decode),
+                ShardCount = parsed.GetRequiredValue(shards),
+                KvReplicas = parsed.GetRequiredValue(replicas),
                 HttpPort = parsed.GetRequiredValue(http),
                 GrpcPort = parsed.GetRequiredValue(grpc),
                 KvChunkTokens = parsed.GetRequiredValue(chunk),

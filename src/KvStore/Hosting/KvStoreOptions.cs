@@ -33,6 +33,9 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// </summary>
     public long MemoryBudgetBytes { get; set; }
 
+    /// <summary>Shards on this machine, each of which takes its part of the defaults of <see cref="MemoryBudgetBytes"/> and <see cref="DiskBudgetBytes"/>. Default 1.</summary>
+    public int MachineShardCount { get; set; } = 1;
+
     /// <summary>Which block goes when memory is full: <c>arc</c> (default), <c>s3fifo</c> or <c>lru</c>; compared in docs/traces.md.</summary>
     public string EvictionPolicy { get; set; } = EvictionPolicies.Default;
 
@@ -104,7 +107,7 @@ public sealed class KvStoreOptions : IValidatedOptions
 
     /// <summary><see cref="MemoryBudgetBytes"/> with its default filled in.</summary>
     public long EffectiveMemoryBudgetBytes =>
-        MemoryBudgetBytes > 0 ? MemoryBudgetBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+        MemoryBudgetBytes > 0 ? MemoryBudgetBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / Math.Max(1, MachineShardCount);
 
     public IEnumerable<string> Validate()
     {
@@ -126,6 +129,11 @@ public sealed class KvStoreOptions : IValidatedOptions
         if (MemoryBudgetBytes < 0)
         {
             yield return $"{nameof(MemoryBudgetBytes)} must be 0 (a quarter of memory) or more, not {MemoryBudgetBytes}";
+        }
+
+        if (MachineShardCount < 1)
+        {
+            yield return $"{nameof(MachineShardCount)} must be at least 1, not {MachineShardCount}";
         }
 
         if (!EvictionPolicies.Names.Contains(EvictionPolicy))

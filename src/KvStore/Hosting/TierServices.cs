@@ -95,7 +95,7 @@ internal static class TierServices
             DataFolder folder = DataFolder.Acquire(options.DataFolder);
             var diskOptions = new DiskTierOptions
             {
-                BudgetBytes = options.DiskBudgetBytes > 0 ? options.DiskBudgetBytes : DefaultBudgetBytes(folder),
+                BudgetBytes = options.DiskBudgetBytes > 0 ? options.DiskBudgetBytes : DefaultBudgetBytes(folder, options.MachineShardCount),
                 QueueBytes = QueueBytes(options),
             };
             return DiskTier.Open(
@@ -108,11 +108,11 @@ internal static class TierServices
         }
     }
 
-    private static long DefaultBudgetBytes(DataFolder folder)
+    private static long DefaultBudgetBytes(DataFolder folder, int shardCount)
     {
         long heldBytes = folder.FileNames()
             .Where(name => SegmentHeader.TryParseFileName(name, out _))
             .Sum(name => new FileInfo(Path.Combine(folder.Path, name)).Length);
-        return heldBytes + (new DriveInfo(folder.Path).AvailableFreeSpace / 2);
+        return heldBytes + (new DriveInfo(folder.Path).AvailableFreeSpace / 2 / shardCount);
     }
 }

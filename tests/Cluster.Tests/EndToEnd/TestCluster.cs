@@ -11,28 +11,33 @@ internal sealed class TestCluster : IAsyncDisposable
 {
     private readonly EmbeddedCluster _cluster;
     private readonly GrpcChannel _gateway;
-    private readonly GrpcChannel _store;
+    private readonly GrpcChannel[] _stores;
 
-    private TestCluster(EmbeddedCluster cluster, GrpcChannel gateway, string storeAddress)
+    private TestCluster(EmbeddedCluster cluster, GrpcChannel gateway, string[] storeAddresses)
     {
-        StoreAddress = storeAddress;
-        GrpcChannel store = GrpcChannels.Create(storeAddress);
+        StoreAddress = storeAddresses[0];
         _cluster = cluster;
         _gateway = gateway;
-        _store = store;
+        _stores = Array.ConvertAll(storeAddresses, GrpcChannels.Create);
         Inference = new V1.Inference.InferenceClient(gateway);
         Membership = new V1.Cluster.ClusterClient(gateway);
-        Store = new V1.KvStore.KvStoreClient(store);
+        Stores = Array.ConvertAll(_stores, store => new V1.KvStore.KvStoreClient(store));
     }
 
     public V1.Inference.InferenceClient Inference { get; }
 
     public V1.Cluster.ClusterClient Membership { get; }
 
-    public V1.KvStore.KvStoreClient Store { get; }
+    /// <summary>Of the first shard, as all of its kind here.</summary>
+    public V1.KvStore.KvStoreClient Store => Stores[0];
+
+    /// <summary>Of each shard in this process.</summary>
+    public V1.KvStore.KvStoreClient[] Stores { get; }
 
     /// <summary>The store's memory tier itself, to damage what it holds and to check it.</summary>
-    public MemoryTier MemoryTier => _cluster.StoreServices!.GetRequiredService<MemoryTier>();
+    public MemoryTier MemoryTier => MemoryTiers.First();
+
+    public IEnumerable<MemoryTier> MemoryTiers => _cluster.ShardServices.Select(shard => shard.GetRequiredService<MemoryTier>());
 
     public string StoreAddress { get; }
 
@@ -48,8 +53,9 @@ internal sealed class TestCluster : IAsyncDisposable
         EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(options, TestContext.Current.CancellationToken);
         GrpcChannel gateway = GrpcChannels.Create(cluster.GrpcAddress);
         V1.ListWorkersReply workers = await new V1.Cluster.ClusterClient(gateway).ListWorkersAsync(new V1.ListWorkersRequest());
-        string store = workers.Workers.Single(worker => worker.Worker.Role is V1.WorkerRole.Kvstore).Worker.Address;
-        return new TestCluster(cluster, gateway, store);
+        string[] stores = [.. workers.Workers.Where(worker => worker.Worker.Role is V1.WorkerRole.Kvstore).Select(worker => worker.Worker.Address)];
+        Assert.Equal(options.ShardCount, stores.Length);
+        return new TestCluster(cluster, gateway, stores);
     }
 
     public async Task<V1.StatReply> StatAsync() => await Store.StatAsync(new V1.StatRequest());
@@ -63,15 +69,15 @@ internal sealed class TestCluster : IAsyncDisposable
         do
         {
             V1.ListWorkersReply workers = await Membership.ListWorkersAsync(new V1.ListWorkersRequest());
-            V1.StatReply stat = await StatAsync();
+            V1.StatReply[] stats = await Task.WhenAll(Stores.Select(store => store.StatAsync(new V1.StatRequest()).ResponseAsync));
             long sequences = workers.Workers.Sum(worker => (long)(worker.Load?.RunningSequences ?? 0) + (worker.Load?.WaitingSequences ?? 0));
             long bytes = workers.Workers.Where(worker => worker.Worker.Role is not V1.WorkerRole.Kvstore).Sum(worker => worker.Load?.KvBytes ?? 0);
-            if (sequences == 0 && bytes == 0 && stat is { LeasedBlockCount: 0, PendingBlockCount: 0, WaitingReaderCount: 0 })
+            if (sequences == 0 && bytes == 0 && stats.All(stat => stat is { LeasedBlockCount: 0, PendingBlockCount: 0, WaitingReaderCount: 0 }))
             {
                 return;
             }
 
-            state = $"{sequences} sequences, {bytes} bytes of KV in workers; store: {stat}";
+            state = $"{sequences} sequences, {bytes} bytes of KV in workers; store: {string.Join(' ', stats.AsEnumerable())}";
         }
         while (!timeout.IsCancellationRequested && await timer.WaitForNextTickAsync());
         Assert.Fail($"still busy after 30 s: {state}");
@@ -80,7 +86,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _gateway.Dispose();
-        _store.Dispose();
+        Array.ForEach(_stores, store => store.Dispose());
         await _cluster.DisposeAsync();
     }
 }
