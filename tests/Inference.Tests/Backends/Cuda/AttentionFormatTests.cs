@@ -16,10 +16,12 @@ public sealed class AttentionFormatTests
     [InlineData("zipcache(keybits=mixed,low=3)", 3, 16, 4, 4)]
     [InlineData("zipcache(choose=random,keybits=mixed,salient=0.5)", 2, 32, 4, 5)]
     [InlineData("zipcache(keybits=mixed,salient=0.2)", 2, 16, 4, 6)]
-    public void TryCreate_SpecThatKernelsRead_GivesItsFormat(string spec, int bits, int salient, int high, int openWeight)
+    [InlineData("zipcache", 2, 16, 4, 4, true)]
+    [InlineData("zipcache(low=3,salient=0.75)", 3, 48, 4, 4, true)]
+    public void TryCreate_SpecThatKernelsRead_GivesItsFormat(string spec, int bits, int salient, int high, int openWeight, bool hasSalientKeys = false)
     {
         Assert.True(AttentionFormat.TryCreate(CodecRegistry.Create(spec, Geometry), 4, out AttentionFormat? format, out string? reason), reason);
-        Assert.Equal(new AttentionFormat(64, bits, salient, high), format);
+        Assert.Equal(new AttentionFormat(64, bits, salient, high, hasSalientKeys), format);
         Assert.Equal(openWeight, format.OpenWeight);
     }
 
@@ -29,7 +31,8 @@ public sealed class AttentionFormatTests
     [InlineData("kivi4")]
     [InlineData("gear")]
     [InlineData("zipcache(keys=channel)")]
-    [InlineData("zipcache")]
+    [InlineData("zipcache(keybits=8)")]
+    [InlineData("zipcache(keybits=3)")]
     [InlineData("zipcache(high=8)")]
     [InlineData("zipcache(keybits=mixed,mode=paper)")]
     [InlineData("gear-l(bits=2)")]
@@ -70,6 +73,8 @@ public sealed class AttentionFormatTests
     [InlineData("int2")]
     [InlineData("zipcache(keybits=mixed,low=3)")]
     [InlineData("zipcache(keybits=mixed,salient=0.75)")]
+    [InlineData("zipcache")]
+    [InlineData("zipcache(low=3,salient=0.5)")]
     public void Place_AnyPayload_KeepsTheBytesOfBothParts(string spec)
     {
         foreach (int headSize in (int[])[64, 128])
@@ -98,7 +103,7 @@ public sealed class AttentionFormatTests
     {
         foreach (int headSize in (int[])[64, 128])
         {
-            foreach (string spec in (string[])["raw", "int8", "int4", "int2", "zipcache(keybits=mixed,low=3)", "zipcache(keybits=mixed,low=3,salient=0.75)", "zipcache(keybits=mixed)"])
+            foreach (string spec in (string[])["raw", "int8", "int4", "int2", "zipcache(keybits=mixed,low=3)", "zipcache(keybits=mixed,low=3,salient=0.75)", "zipcache(keybits=mixed)", "zipcache", "zipcache(low=3,salient=0.75)"])
             {
                 KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, 1, headSize));
                 Assert.True(AttentionFormat.TryCreate(codec, 1, out AttentionFormat? format, out _));

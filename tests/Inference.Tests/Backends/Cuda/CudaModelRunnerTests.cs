@@ -88,6 +88,8 @@ public sealed partial class CudaModelRunnerTests(ITestOutputHelper output)
     [InlineData("int2", true, 4e-2)]
     [InlineData("zipcache(keybits=mixed,low=3)", true, 4e-2)]
     [InlineData("zipcache(keybits=mixed)", true, 4e-2)]
+    [InlineData("zipcache", true, 1.5e-2)]
+    [InlineData("zipcache(low=3,salient=0.5)", true, 1.5e-2)]
     public void Forward_PrefillAndDecodeOfABatch_AgreesWithTheCpu(string spec, bool usesGraphs, double tolerance)
     {
         // Where a rounded K or V is near the border of two codes, the two backends choose different ones: the fewer bits, the more that matters.
@@ -125,6 +127,7 @@ public sealed partial class CudaModelRunnerTests(ITestOutputHelper output)
     [InlineData("raw")]
     [InlineData("int4")]
     [InlineData("zipcache(keybits=mixed,low=3)")]
+    [InlineData("zipcache")]
     [InlineData("zipcache(high=8)")]
     [InlineData("gear")]
     public void ExportTail_AfterPrefillAndDecode_CarriesOnElsewhere(string spec)

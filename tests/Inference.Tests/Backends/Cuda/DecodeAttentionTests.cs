@@ -17,7 +17,10 @@ public sealed class DecodeAttentionTests
     private const double SimpleTolerance = 1e-5;
 
     public static TheoryData<string> Specs { get; } =
-        ["raw", "int8", "int4", "int2", "zipcache(keybits=mixed,low=3)", "zipcache(keybits=mixed)", "zipcache(keybits=mixed,salient=0.5)", "zipcache(keybits=mixed,low=3,salient=0.75)"];
+    [
+        "raw", "int8", "int4", "int2", "zipcache", "zipcache(salient=0.75)", "zipcache(low=3,salient=0.5)",
+        "zipcache(keybits=mixed,low=3)", "zipcache(keybits=mixed)", "zipcache(keybits=mixed,salient=0.5)", "zipcache(keybits=mixed,low=3,salient=0.75)",
+    ];
 
     [Theory]
     [MemberData(nameof(Specs))]

@@ -9,7 +9,8 @@ namespace KvCluster.Inference.Backends.Cuda.Attention;
 /// <param name="BitCount">Of a code; 16: floats.</param>
 /// <param name="SalientTokenCount">Tokens of a Block that stand first, in more bits; 0, 16, 32 or 48.</param>
 /// <param name="SalientBitCount">Of their codes.</param>
-internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTokenCount = 0, int SalientBitCount = 0)
+/// <param name="HasSalientKeys">All codes of K are of so many bits, whatever the token; else K is as V.</param>
+internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTokenCount = 0, int SalientBitCount = 0, bool HasSalientKeys = false)
 {
     /// <summary>Most query heads of a KV head: columns of the matrix instruction.</summary>
     public const int MaxGroupSize = 8;
@@ -18,15 +19,20 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
     private const int TokenCount = 64;
 
     /// <summary>Bytes of an open Block over those of a sealed one, rounded: entries it counts for when work is shared out.</summary>
-    public int OpenWeight => Math.Max(1, RawBitCount * TokenCount / ((BitCount * (TokenCount - SalientTokenCount)) + (SalientBitCount * SalientTokenCount)));
+    public int OpenWeight => Math.Max(1, 2 * RawBitCount * TokenCount * HeadSize / 8 / (HeadKeyBytes + HeadValueBytes));
 
     public bool IsRaw => BitCount == RawBitCount;
 
     /// <summary>No kernel reads the payloads: the codec decodes them to 16 bits on their way to the device.</summary>
     public bool IsDecoded { get; init; }
 
-    /// <summary>Codes of K (or of V) of one head, in bytes.</summary>
-    public int HeadCodeBytes => HeadSize * ((BitCount * (TokenCount - SalientTokenCount)) + (SalientBitCount * SalientTokenCount)) / 8;
+    /// <summary>Codes of K of one head, in bytes.</summary>
+    public int HeadKeyBytes => CodeBytes(SalientKeyCount);
+
+    /// <summary>Codes of V of one head, in bytes.</summary>
+    public int HeadValueBytes => CodeBytes(SalientTokenCount);
+
+    private int SalientKeyCount => HasSalientKeys ? TokenCount : SalientTokenCount;
 
     /// <summary>Macros of the kernel files.</summary>
     public IReadOnlyDictionary<string, int> Defines()
@@ -36,6 +42,7 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
         {
             defines.Add("SALIENT", SalientTokenCount);
             defines.Add("HIGH", SalientBitCount);
+            defines.Add("KEY_SALIENT", SalientKeyCount);
         }
 
         return defines;
@@ -97,8 +104,10 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
     private static AttentionFormat? OfZipCache(CodecStage stage, int headSize)
     {
         var parameters = ZipCacheParameters.Of(stage);
-        return parameters is { KeyBitCount: null, AreKeysChannelwise: false, HighBitCount: 4, LowBitCount: 3 or 2 }
-            ? new AttentionFormat(headSize, parameters.LowBitCount, parameters.SalientTokenCount, parameters.HighBitCount)
+        return parameters is { KeyBitCount: null or 4, AreKeysChannelwise: false, HighBitCount: 4, LowBitCount: 3 or 2 }
+            ? new AttentionFormat(headSize, parameters.LowBitCount, parameters.SalientTokenCount, parameters.HighBitCount, parameters.KeyBitCount is not null)
             : null;
     }
+
+    private int CodeBytes(int salientCount) => HeadSize * ((BitCount * (TokenCount - salientCount)) + (SalientBitCount * salientCount)) / 8;
 }

@@ -27,7 +27,7 @@ internal sealed record AttentionShape(int WarpCount, int BlockCount, int SlotCou
             return new AttentionShape(4, 2, 0, 0);
         }
 
-        int slot = (2 * format.HeadCodeBytes) + ParameterBytes + format.HeadSize + GreatestBytes;
+        int slot = format.HeadKeyBytes + format.HeadValueBytes + ParameterBytes + format.HeadSize + GreatestBytes;
         (int Warps, int Blocks, int Slots)[] wanted = format.BitCount == 8 && format.HeadSize == 128
             ? [(4, 1, 3), (4, 1, 2), (2, 1, 2), (1, 1, 2)]
             : [(4, 2, 4), (4, 2, 3), (4, 2, 2), (4, 1, 2), (2, 1, 2), (1, 1, 2)];

@@ -20,12 +20,14 @@ internal sealed record PooledPayload(int KeyBytes, int ValueOffset, int ValueByt
     {
         if (format.IsRaw)
         {
-            return new PooledPayload(0, 0, kvHeadCount * 2 * format.HeadCodeBytes);
+            return new PooledPayload(0, 0, kvHeadCount * (format.HeadKeyBytes + format.HeadValueBytes));
         }
 
         int channels = kvHeadCount * format.HeadSize;
-        int tensor = Align(ParameterBytes + (kvHeadCount * format.HeadCodeBytes) + (channels / 2) + kvHeadCount, TensorAlignment);
-        return new PooledPayload(tensor, Align(tensor, LineBytes), tensor);
+        int keys = TensorBytes(format.HeadKeyBytes);
+        return new PooledPayload(keys, Align(keys, LineBytes), TensorBytes(format.HeadValueBytes));
+
+        int TensorBytes(int headBytes) => Align(ParameterBytes + (kvHeadCount * headBytes) + (channels / 2) + kvHeadCount, TensorAlignment);
     }
 
     /// <summary>Writes a payload as the pool has it; bytes in between stay as they are.</summary>

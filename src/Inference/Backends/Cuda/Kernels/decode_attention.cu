@@ -5,7 +5,7 @@
 //   result  partials and states; `combine` of combine_attention.cu makes the output of them
 //
 // Compile with HEAD_SIZE (64, 128) and BITS: 16 `raw`; 8, 4, 2 tokenwise codes of `int8`, `int4`, `int2` with channel scales; 3 or 2
-// with SALIENT (16, 32, 48) and HIGH 4: `zipcache`.
+// with SALIENT (16, 32, 48) and HIGH 4: `zipcache`, with KEY_SALIENT 64 one with all of K in 4 bits.
 // A warp reads one KV head of one chunk on its own: a private ring of SLOTS Blocks, filled by asynchronous copies, no barriers.
 #include "halves.cuh"
 #if BITS != 16

@@ -4,7 +4,7 @@
 //                probes pay to each token of the Block
 //   write_codes  the same grid: ranges over all heads, the choice of salient tokens, codes
 //
-// Compile with HEAD_SIZE and BITS (SALIENT, HIGH) as decode_attention.cu, `raw` apart (encode_raw.cu). Every operation rounds once, none are contracted.
+// Compile with HEAD_SIZE and BITS (SALIENT, HIGH, KEY_SALIENT) as decode_attention.cu, `raw` apart (encode_raw.cu). Every operation rounds once, none are contracted.
 #include "affine.cuh"
 #include "saliency.cuh"
 
@@ -25,8 +25,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) find_ranges(const __grid_c
     launch_dependents();
     const EncodeItem item = work.items[blockIdx.y];
     const Scratch scratch(work, blockIdx.y);
-    const TensorTable table(work.kvHeads);
-    const Destinations to(work, item, tensor * table.size, tensor * value_offset(table.end));
+    const TensorTable table(work.kvHeads, tensor == 0), keys(work.kvHeads, true);
+    const Destinations to(work, item, tensor * keys.size, tensor * value_offset(keys.end));
     Chunks x;
     load_tile(x, work, item, tensor == 0, head, tile);
 #pragma unroll
@@ -140,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
     __shared__ __align__(16) u16 tile[64 * PITCH];
     u8* codes = (u8*)tile;
     u8* packed = codes + 64 * CODE_PITCH;
-    static_assert(64 * CODE_PITCH + HEAD_CODES <= 64 * PITCH * 2, "codes of 8 bits or less");
+    static_assert(64 * CODE_PITCH + KEY_CODES <= 64 * PITCH * 2 && VALUE_CODES <= KEY_CODES, "codes of 8 bits or less");
     __shared__ float2 tokens[64];
     __shared__ u8 stored[64];
     const int head = blockIdx.x, tensor = blockIdx.z;
@@ -148,8 +148,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
     launch_dependents();
     const EncodeItem item = work.items[blockIdx.y];
     const Scratch scratch(work, blockIdx.y);
-    const TensorTable table(work.kvHeads);
-    const Destinations to(work, item, tensor * table.size, tensor * value_offset(table.end));
+    const TensorTable table(work.kvHeads, tensor == 0), keys(work.kvHeads, true);
+    const Destinations to(work, item, tensor * keys.size, tensor * value_offset(keys.end));
     Chunks x;
     load_tile(x, work, item, tensor == 0, head, tile);
     float inverses[8];
@@ -159,14 +159,14 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
         inverses[c] = scratch.inverses(tensor, head)[Chunks::channel() + c];
     }
 
-    const int t = threadIdx.x;
+    const int t = threadIdx.x, highTokens = tensor == 0 ? KEY_SALIENT : SALIENT;
     int place = t;
 #if SALIENT
     const u64 salient = choose_tokens(work, item, scratch);
     place = stored_place(salient, t);
     if (head == 0 && tensor == 0 && t == 0 && item.slab >= 0)
     {
-        *(u64*)(to.places[0] + 2 * table.size) = salient;
+        *(u64*)(to.places[0] + keys.size + TensorTable(work.kvHeads, false).size) = salient;
     }
 #endif
     if (t < 64)
@@ -178,7 +178,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
             range = make_float2(fminf(range.x, more.x), fmaxf(range.y, more.y));
         }
 
-        const TokenParameters parameters(range, (float)((1 << (place < SALIENT ? HIGH : BITS)) - 1));
+        const TokenParameters parameters(range, (float)((1 << (place < highTokens ? HIGH : BITS)) - 1));
         tokens[t] = make_float2(parameters.low, parameters.inverseStep);
         stored[t] = (u8)place;
         if (head == 0)
@@ -194,7 +194,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
     {
         const float2 token = tokens[Chunks::token(i)];
         const int row = stored[Chunks::token(i)];
-        const float maxCode = (float)((1 << (row < SALIENT ? HIGH : BITS)) - 1);
+        const float maxCode = (float)((1 << (row < highTokens ? HIGH : BITS)) - 1);
         u32 words[2] = {0, 0};
 #pragma unroll
         for (int c = 0; c < 8; c++)
@@ -219,12 +219,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
         }
 
         const int at = tensor == 0 ? key_group_at(row, group) : value_group_at(row, group);
-        write_group(packed + at, (tensor == 0 ? 16 * group : row) < SALIENT, code);
+        write_group(packed + at, (tensor == 0 ? 16 * group : row) < highTokens, code);
     }
 
     __syncthreads();
-    for (int i = threadIdx.x; i < HEAD_CODES / 16; i += THREADS)
+    const int bytes = tensor == 0 ? KEY_CODES : VALUE_CODES;
+    for (int i = threadIdx.x; i < bytes / 16; i += THREADS)
     {
-        to.write(256 + head * HEAD_CODES + 16 * i, ((const uint4*)packed)[i]);
+        to.write(256 + head * bytes + 16 * i, ((const uint4*)packed)[i]);
     }
 }

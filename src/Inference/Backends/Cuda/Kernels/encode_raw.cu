@@ -8,7 +8,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) write_codes(const __grid_c
     wait_for_earlier();
     launch_dependents();
     const EncodeItem item = work.items[blockIdx.y];
-    const u32 offset = (2 * head + tensor) * HEAD_CODES;
+    const u32 offset = (2 * head + tensor) * KEY_CODES;
     const Destinations to(work, item, offset, offset);
     Chunks x;
     load_tile(x, work, item, tensor == 0, head, tile);

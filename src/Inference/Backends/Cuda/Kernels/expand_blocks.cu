@@ -3,7 +3,7 @@
 //   items   entry of the pool (work.cuh), first row, tokens
 //   keys    [rows][kvHeads][HEAD_SIZE], values likewise; a Block's rows are in stored order, for K and V alike
 //
-// Compile with HEAD_SIZE and BITS (SALIENT, HIGH) as decode_attention.cu.
+// Compile with HEAD_SIZE and BITS (SALIENT, HIGH, KEY_SALIENT) as decode_attention.cu.
 #include "tiles.cuh"
 
 struct ExpandWork
@@ -40,8 +40,8 @@ DEVICE void spread_codes(u16* tile, const u8* codes, const float* channels, cons
         const int channel = 2 * (i % (HEAD_SIZE / 2)), group = i / (HEAD_SIZE / 2);
         const float2 scale = *(const float2*)(channels + channel);
         u32 first[16], second[16];
-        read_group(codes + key_group_at(channel, group), group < SALIENT / 16, first);
-        read_group(codes + key_group_at(channel + 1, group), group < SALIENT / 16, second);
+        read_group(codes + key_group_at(channel, group), group < KEY_SALIENT / 16, first);
+        read_group(codes + key_group_at(channel + 1, group), group < KEY_SALIENT / 16, second);
 #pragma unroll
         for (int t = 0; t < 16; t++)
         {
@@ -106,8 +106,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) expand_blocks(const __grid
     {
         __shared__ __align__(8) float channels[HEAD_SIZE];
         __shared__ float2 tokens[64];
-        const TensorTable table(work.kvHeads);
-        const u8* tensor = payload + (isKey ? 0 : value_offset(table.end));
+        const TensorTable table(work.kvHeads, isKey);
+        const u8* tensor = payload + (isKey ? 0 : value_offset(TensorTable(work.kvHeads, true).end));
         for (int i = threadIdx.x; i < HEAD_SIZE; i += THREADS)
         {
             const int byte = tensor[table.steps + head * (HEAD_SIZE / 2) + (i & ~15) / 2 + (i & 7)];
@@ -121,7 +121,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) expand_blocks(const __grid
         }
 
         __syncthreads();
-        const u8* codes = tensor + 256 + head * HEAD_CODES;
+        const u8* codes = tensor + 256 + head * (isKey ? KEY_CODES : VALUE_CODES);
         if (!isKey)
         {
             expand_values(rows, stride, codes, channels, tokens);

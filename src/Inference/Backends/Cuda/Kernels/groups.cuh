@@ -1,5 +1,5 @@
 // Groups of 16 codes, as payloads of layout `rows` have them: 2 bytes a bit. Rows of K are channels, rows of V tokens; a row's codes in segments of
-// tokens: SALIENT of HIGH bits first, the others of BITS.
+// tokens: SALIENT (of K KEY_SALIENT) of HIGH bits first, the others of BITS.
 #ifndef KVCLUSTER_GROUPS_CUH
 #define KVCLUSTER_GROUPS_CUH
 #include "tokenwise.cuh"
@@ -85,8 +85,8 @@ struct Group
 // stored token `row`.
 DEVICE int key_group_at(int row, int group)
 {
-    const int high = SALIENT / 16;
-    return group < high ? row * (SALIENT * HIGH / 8) + group * (2 * HIGH) : HIGH_BYTES + row * ((64 - SALIENT) * BITS / 8) + (group - high) * (2 * BITS);
+    const int high = KEY_SALIENT / 16;
+    return group < high ? row * (KEY_SALIENT * HIGH / 8) + group * (2 * HIGH) : KEY_HIGH_BYTES + row * ((64 - KEY_SALIENT) * BITS / 8) + (group - high) * (2 * BITS);
 }
 
 DEVICE int value_group_at(int row, int group)
@@ -119,14 +119,14 @@ DEVICE void write_group(u8* to, bool isHigh, const u32 (&code)[16])
     }
 }
 
-// Byte table of K's part of a payload, and of V's alike.
+// Byte table of K's part of a payload, or of V's.
 struct TensorTable
 {
     u32 steps, greatest, end, size;
 
-    DEVICE TensorTable(int kvHeads)
+    DEVICE TensorTable(int kvHeads, bool isKey)
     {
-        steps = 256 + kvHeads * HEAD_CODES;
+        steps = 256 + kvHeads * (isKey ? KEY_CODES : VALUE_CODES);
         greatest = steps + kvHeads * HEAD_SIZE / 2;
         end = greatest + kvHeads;
         size = (end + 15) & ~15u;

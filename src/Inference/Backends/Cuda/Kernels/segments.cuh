@@ -58,31 +58,32 @@ DEVICE constexpr float value_bias(int, int slot) { return Codes<BITS>::bias(slot
 #endif
 
 #if SALIENT
-// Salient tokens have 4 bits: of each group of 16, lane group g has one byte. The others' codes are one stream of bits a channel, of
-// which g has LOW_EACH codes, from any bit on.
+// Tokens of HIGH bits have 4: of each group of 16, lane group g has one byte. The others' codes are one stream of bits a channel, of which g has
+// LOW_EACH codes, from any bit on.
 DEVICE void key_fragments(const u8* keys, int step, int g, int q, u32 (&a)[2][8])
 {
-    const u8* high = keys + q * (SALIENT / 2) + g;
+    const u8* high = keys + q * (KEY_SALIENT / 2) + g;
 #pragma unroll
     for (int i = 0; i < 4; i += 2)
     {
 #pragma unroll
-        for (int group = 0; group < SALIENT / 16; group++)
+        for (int group = 0; group < KEY_SALIENT / 16; group++)
         {
-            const u8* p = high + (16 * step + 4 * i) * (SALIENT / 2) + 8 * group;
-            u32 x = permute(p[0], p[4 * (SALIENT / 2)], 0x5410);
+            const u8* p = high + (16 * step + 4 * i) * (KEY_SALIENT / 2) + 8 * group;
+            u32 x = permute(p[0], p[4 * (KEY_SALIENT / 2)], 0x5410);
             a[i / 2][2 * group] = select_or(x, 0x000f000f, 0x64006400);
             a[i / 2][2 * group + 1] = select_or(x, 0x00f000f0, 0x54005400);
         }
     }
 
-    const int bit = q * (BITS * (64 - SALIENT)) + g * (BITS * LOW_EACH);
-    const u32* low = (const u32*)(keys + HIGH_BYTES) + (bit >> 5);
+#if KEY_SALIENT < 64
+    const int bit = q * (BITS * (64 - KEY_SALIENT)) + g * (BITS * LOW_EACH);
+    const u32* low = (const u32*)(keys + KEY_HIGH_BYTES) + (bit >> 5);
     u32 c[4];
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
-        const u32* p = low + (4 * step + i) * (BITS * (64 - SALIENT) / 8);
+        const u32* p = low + (4 * step + i) * (BITS * (64 - KEY_SALIENT) / 8);
         c[i] = funnel(p[0], p[1], bit & 31);
     }
 
@@ -94,9 +95,10 @@ DEVICE void key_fragments(const u8* keys, int step, int g, int q, u32 (&a)[2][8]
 #pragma unroll
         for (int f = 0; f < LOW_EACH; f++)
         {
-            a[pair][HIGH_SLOTS + f] = out[f];
+            a[pair][KEY_HIGH_SLOTS + f] = out[f];
         }
     }
+#endif
 }
 
 // A lane's channels of a row of codes in order: those of slots with half 0 in x[0], half 1 in x[1], tile t at code t. Of 2 bits one word

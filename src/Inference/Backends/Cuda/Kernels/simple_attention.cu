@@ -1,14 +1,18 @@
 // Decode attention the obvious way: grid (query heads, sequences), HEAD_SIZE threads, one token after another, every value decoded
 // as docs/slab-format.md says, all in 32 bits. The oracle of decode_attention.cu; same Work, output written at once.
 //
-// Any tokenwise payload: SALIENT tokens of HIGH bits stored first (0: none), the others of BITS; BITS 16 is `raw`.
+// Any tokenwise payload: SALIENT tokens (of K KEY_SALIENT) of HIGH bits stored first (0: none), the others of BITS; BITS 16 is `raw`.
 #include "work.cuh"
 
 #ifndef SALIENT
 #define SALIENT 0
 #define HIGH BITS
 #endif
-#define CHANNEL_BITS (SALIENT * HIGH + (64 - SALIENT) * BITS)
+#ifndef KEY_SALIENT
+#define KEY_SALIENT SALIENT
+#endif
+
+DEVICE constexpr int channel_bits(int highTokens) { return highTokens * HIGH + (64 - highTokens) * BITS; }
 
 // Code i of a row of `bits`-bit codes.
 DEVICE u32 code_at(const u8* row, int bits, int i)
@@ -37,13 +41,13 @@ DEVICE u32 code_at(const u8* row, int bits, int i)
 // x of K or V (a tensor's payload) of stored token t, channel d of a head.
 DEVICE float value_at(const u8* tensor, int kvHeads, int head, int t, int d, bool isKey)
 {
-    int channels = kvHeads * HEAD_SIZE;
-    const u8* codes = tensor + 256 + head * (HEAD_SIZE * CHANNEL_BITS / 8);
-    bool high = t < SALIENT;
-    int bits = high ? HIGH : BITS, count = high ? SALIENT : 64 - SALIENT, of = high ? t : t - SALIENT;
-    codes += high ? 0 : HEAD_SIZE * SALIENT * HIGH / 8;
+    int channels = kvHeads * HEAD_SIZE, highTokens = isKey ? KEY_SALIENT : SALIENT;
+    const u8* codes = tensor + 256 + head * (HEAD_SIZE * channel_bits(highTokens) / 8);
+    bool high = t < highTokens;
+    int bits = high ? HIGH : BITS, count = high ? highTokens : 64 - highTokens, of = high ? t : t - highTokens;
+    codes += high ? 0 : HEAD_SIZE * highTokens * HIGH / 8;
     u32 code = isKey ? code_at(codes + d * (count * bits / 8), bits, of) : code_at(codes + of * (HEAD_SIZE * bits / 8), bits, d);
-    const u8* steps = tensor + 256 + channels * (CHANNEL_BITS / 8);
+    const u8* steps = tensor + 256 + channels * (channel_bits(highTokens) / 8);
     int step = (int)code_at(steps + head * (HEAD_SIZE / 2), 4, d);
     int greatest = steps[channels / 2 + head];
     float channel = __uint_as_float((u32)(greatest - 2 * step + 888) << 20);
@@ -57,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(HEAD_SIZE) simple_attention(const _
     const u64 index = ((u64)sequence * gridDim.x + queryHead) * HEAD_SIZE + d;
     const float query = read_query(work, index) * work.softmaxScale * 1.44269504f;
     const u32 channels = work.kvHeads * HEAD_SIZE;
-    const u32 tensor = value_offset(256 + channels * (CHANNEL_BITS / 8) + channels / 2 + work.kvHeads);
+    const u32 tensor = value_offset(256 + channels * (channel_bits(KEY_SALIENT) / 8) + channels / 2 + work.kvHeads);
     __shared__ float parts[HEAD_SIZE / 32];
     float most = -1e30f, sum = 0, result = 0;
     for (int unit = work.starts[sequence]; unit < work.starts[sequence + 1]; unit++)
