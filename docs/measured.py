@@ -1,4 +1,5 @@
-"""Fills the tables of compression.md from a report of `kvcluster eval --json REPORT.json` (several reports: later ones add and replace rows).
+"""Fills the tables of compression.md from a report of `kvcluster eval --json REPORT.json`. Of several reports of a spec, accuracy
+is that of the most prompts, and times, errors and second questions are those of the last that has them.
 
     python3 docs/measured.py REPORT.json ...
 
@@ -21,7 +22,7 @@ def number(value, digits):
 def overview(spec):
     inside = spec.get("diagnosis") or {}
     times = inside.get("timing") or {}
-    prompts = sum(task["row_count"] for task in spec["tasks"])
+    prompts = prompt_count(spec)
     return [f"`{spec['kv_spec']}`", number(prompts, 0), number(spec["ratio_at_4096"], 2), number(spec["bytes_per_token_at_4096"], 0),
             percent(spec["mean_accuracy"]), percent(spec["accuracy_kept"]), number(spec["mean_nll"], 4), number(inside.get("kl_divergence"), 4),
             percent(inside.get("attention_error")), number(times.get("encode_microseconds_per_token"), 1),
@@ -51,11 +52,24 @@ def fill(page, specs):
     return PLACE.sub(table, page)
 
 
+def prompt_count(spec):
+    return sum(task["row_count"] for task in spec["tasks"])
+
+
+def merge(old, new):
+    if old is None:
+        return new
+    result = dict(new if prompt_count(new) >= prompt_count(old) else old)
+    for part in ("diagnosis", "second_question"):
+        result[part] = new.get(part) or old.get(part)
+    return result
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     specs = {}
     for path in sys.argv[1:]:
         for spec in json.load(open(path))["specs"]:
-            specs[spec["kv_spec"]] = spec
+            specs[spec["kv_spec"]] = merge(specs.get(spec["kv_spec"]), spec)
     PAGE.write_text(fill(PAGE.read_text(), specs))

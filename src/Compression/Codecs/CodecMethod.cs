@@ -12,7 +12,7 @@ internal sealed record CodecMethod(string Name, CodecRole Role, params string[] 
     /// <summary>Parameters that only say which quantiser is implied, and so can't stand beside a named one.</summary>
     public IReadOnlyList<string> ImpliedParameters { get; init; } = [];
 
-    /// <summary>Of quantisers: names what the bytes mean that a spec with this method writes, defaults of its parameters included.</summary>
+    /// <summary>Names what the bytes mean that a spec with this method writes, defaults of its parameters included; later ones are greater.</summary>
     public string PayloadFormat { get; init; } = "pipeline/1";
 
     /// <summary>Builds the quantiser of a layer; of methods with that role.</summary>

@@ -30,10 +30,12 @@ internal static class CodecMethods
         new("gear", CodecRole.Residual, GearMethods.Bits, GearMethods.Rank, GearMethods.Sparse, GearMethods.Keys)
         {
             Residual = GearMethods.Gear, ImpliedQuantiser = GearMethods.Backbone, ImpliedParameters = [GearMethods.Bits],
+            PayloadFormat = "pipeline/3",
         },
         new("gear-l", CodecRole.Residual, GearMethods.Bits, GearMethods.Rank, GearMethods.Keys)
         {
             Residual = GearMethods.GearL, ImpliedQuantiser = GearMethods.Backbone, ImpliedParameters = [GearMethods.Bits],
+            PayloadFormat = "pipeline/3",
         },
     ];
 

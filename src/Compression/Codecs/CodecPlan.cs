@@ -24,6 +24,16 @@ internal sealed class CodecPlan
     /// <summary>The stages that need a Profile, spelled canonically; null when none does.</summary>
     public string? ProfileSpec { get; }
 
+    /// <summary>The latest of the stages'.</summary>
+    public string PayloadFormat
+    {
+        get
+        {
+            string format = Quantiser.Method.PayloadFormat;
+            return Residual is not null && string.CompareOrdinal(Residual.Method.PayloadFormat, format) > 0 ? Residual.Method.PayloadFormat : format;
+        }
+    }
+
     /// <summary>Nothing is done to K and V.</summary>
     public bool IsRaw => Projector is null && Residual is null && Quantiser.Method.Name == "raw";
 

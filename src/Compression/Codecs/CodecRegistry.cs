@@ -72,7 +72,7 @@ public static class CodecRegistry
         }
 
         string identity = profile is null ? plan.Spec : $"{plan.Spec}|{profile.Fingerprint:x16}";
-        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(plan.Quantiser.Method.PayloadFormat, identity, geometry), Saliency(plan, layers), layers);
+        return new PipelineCodec(geometry, plan.Spec, CodecFingerprint.Of(plan.PayloadFormat, identity, geometry), Saliency(plan, layers), layers);
     }
 
     private static SaliencyRule? Saliency(CodecPlan plan, PipelineLayer[] layers)
@@ -97,7 +97,7 @@ public static class CodecRegistry
         LayerProjection? projection = plan.Projector is null ? null : new LayerProjection(geometry, profile!);
         LatentShape shape = projection?.Shape ?? LatentShape.Plain(geometry);
         LayerQuantiser quantiser = plan.Quantiser.Method.Quantiser!(Context(plan.Quantiser));
-        LayerResidual? residual = plan.Residual?.Method.Residual!(Context(plan.Residual) with { Backbone = quantiser });
+        LayerResidual? residual = plan.Residual?.Method.Residual!(Context(plan.Residual));
         return new PipelineLayer(projection, quantiser, residual);
 
         StageContext Context(PlannedStage stage) => new(stage.Parameters, layer, shape, profile) { Path = path };

@@ -57,7 +57,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         Project(stages, openLayer, latent);
         fixed (byte* destination = payload)
         {
-            byte* residual = destination + stages.Quantiser.SizeBytes;
+            byte* residual = destination + stages.ResidualOffset;
             float* taken = TileScratch.Outliers.Rent(stages.Residual?.OutlierCount ?? 0);
             stages.Residual?.TakeOutliers(latent, residual, taken);
             stages.Quantiser.Encode(latent, saliency, destination);
@@ -78,8 +78,8 @@ internal sealed unsafe class PipelineCodec : KvCodec
     {
         PipelineLayer stages = _layers[layer];
         return payload.Length == stages.SizeBytes
-            && stages.Quantiser.IsWellFormed(payload[..stages.Quantiser.SizeBytes])
-            && (stages.Residual?.IsWellFormed(payload[stages.Quantiser.SizeBytes..]) ?? true);
+            && stages.Quantiser.IsWellFormed(payload[..stages.ResidualOffset])
+            && (stages.Residual?.IsWellFormed(payload[stages.ResidualOffset..]) ?? true);
     }
 
     public override void Decode(int layer, ReadOnlySpan<byte> payload, Span<float> openLayer)
@@ -92,7 +92,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         {
             float* latent = stages.Projection is null ? destination : TileScratch.Latent.Rent(stages.Shape.Length);
             stages.Quantiser.Decode(source, latent);
-            stages.Residual?.AddTo(latent, source + stages.Quantiser.SizeBytes);
+            stages.Residual?.AddTo(latent, source + stages.ResidualOffset);
             stages.Projection?.Restore(latent, destination);
         }
     }
@@ -126,7 +126,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         {
             int head = stages.Projection?.GroupOf(kvHead) ?? kvHead;
             stages.Quantiser.PrefetchKeys(head, source);
-            stages.Residual?.PrefetchKeys(head, source + stages.Quantiser.SizeBytes);
+            stages.Residual?.PrefetchKeys(head, source + stages.ResidualOffset);
         }
     }
 
@@ -137,7 +137,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         {
             int head = stages.Projection?.GroupOf(kvHead) ?? kvHead;
             stages.Quantiser.PrefetchValues(head, source);
-            stages.Residual?.PrefetchValues(head, source + stages.Quantiser.SizeBytes);
+            stages.Residual?.PrefetchValues(head, source + stages.ResidualOffset);
         }
     }
 
@@ -153,7 +153,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (float* x = queries, y = scores)
         {
             stages.Quantiser.Scores(head, source, x, width, queryCount, y);
-            stages.Residual?.AddScores(head, source + stages.Quantiser.SizeBytes, x, width, queryCount, y);
+            stages.Residual?.AddScores(head, source + stages.ResidualOffset, x, width, queryCount, y);
             stages.Projection?.AddMeanScores(kvHead, x, queryCount, y);
         }
     }
@@ -170,7 +170,7 @@ internal sealed unsafe class PipelineCodec : KvCodec
         fixed (float* x = weights, y = output)
         {
             stages.Quantiser.AddValues(head, source, x, queryCount, y, width);
-            stages.Residual?.AddValues(head, source + stages.Quantiser.SizeBytes, x, queryCount, y, width);
+            stages.Residual?.AddValues(head, source + stages.ResidualOffset, x, queryCount, y, width);
             stages.Projection?.AddMeanWeights(kvHead, x, queryCount, y);
         }
     }

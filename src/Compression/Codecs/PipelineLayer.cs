@@ -10,5 +10,8 @@ internal sealed record PipelineLayer(LayerProjection? Projection, LayerQuantiser
 {
     public LatentShape Shape => Quantiser.Shape;
 
+    /// <summary>Where the residual's bytes begin.</summary>
+    public int ResidualOffset { get; } = Quantiser.SizeBytes;
+
     public int SizeBytes { get; } = Quantiser.SizeBytes + (Residual?.SizeBytes ?? 0);
 }

@@ -12,7 +12,4 @@ internal sealed record StageContext(StageParameters Parameters, int Layer, Laten
 {
     /// <summary>Instructions to run on; only tests choose.</summary>
     public SimdPath Path { get; init; } = SimdPaths.Best;
-
-    /// <summary>For a residual: the quantiser whose loss it keeps.</summary>
-    public LayerQuantiser? Backbone { get; init; }
 }

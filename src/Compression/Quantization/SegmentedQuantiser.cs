@@ -16,11 +16,13 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
 {
     private const int Tokens = KvGeometry.BlockTokenCount;
 
-    public override int SizeBytes => SelectionOffset + (selection is null ? 0 : sizeof(ulong));
+    public override int SizeBytes { get; } = keys.SizeBytes + values.SizeBytes + (selection is null ? 0 : sizeof(ulong));
 
     public override bool NeedsSaliency => selection?.NeedsSaliency ?? false;
 
-    private int SelectionOffset => keys.SizeBytes + values.SizeBytes;
+    private int ValuesOffset { get; } = keys.SizeBytes;
+
+    private int SelectionOffset { get; } = keys.SizeBytes + values.SizeBytes;
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {
@@ -35,19 +37,19 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
         }
 
         keys.Encode(source, payload);
-        values.Encode(source, payload + keys.SizeBytes);
+        values.Encode(source, payload + ValuesOffset);
     }
 
     public override bool IsWellFormed(ReadOnlySpan<byte> payload) =>
-        keys.IsWellFormed(payload[..keys.SizeBytes])
-        && values.IsWellFormed(payload[keys.SizeBytes..SelectionOffset])
+        keys.IsWellFormed(payload[..ValuesOffset])
+        && values.IsWellFormed(payload[ValuesOffset..SelectionOffset])
         && (selection is null || BitOperations.PopCount(BitConverter.ToUInt64(payload[SelectionOffset..])) == selection.Count);
 
     public override void Decode(byte* payload, float* latent)
     {
         float* destination = selection is null ? latent : TileScratch.Stored.Rent(Shape.Length + TokenOrder.Slack);
         keys.Decode(payload, destination);
-        values.Decode(payload + keys.SizeBytes, destination);
+        values.Decode(payload + ValuesOffset, destination);
         if (selection is not null)
         {
             TokenOrder.LayerToTokens(Shape, Chosen(payload), destination, latent);
@@ -56,7 +58,7 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
 
     public override void PrefetchKeys(int head, byte* payload) => keys.Prefetch(head, payload);
 
-    public override void PrefetchValues(int head, byte* payload) => values.Prefetch(head, payload + keys.SizeBytes);
+    public override void PrefetchValues(int head, byte* payload) => values.Prefetch(head, payload + ValuesOffset);
 
     public override void Scores(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
     {
@@ -88,7 +90,7 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
             }
         }
 
-        values.Multiply(head, payload + keys.SizeBytes, stored, Tokens, queryCount, output, outputStride);
+        values.Multiply(head, payload + ValuesOffset, stored, Tokens, queryCount, output, outputStride);
     }
 
     private ulong Chosen(byte* payload) => Unsafe.ReadUnaligned<ulong>(payload + SelectionOffset);

@@ -41,6 +41,8 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
             _codeBitsPerChannel += Segments[i].Count * Segments[i].BitCount;
         }
 
+        ChannelCount = _channelStarts[^1];
+        StepsOffset = TokenParameters.SizeBytes + (ChannelCount * _codeBitsPerChannel / 8);
         SizeBytes = Align(StepsOffset + (isSeparable ? (ChannelCount / 2) + sizes.Count : 0));
     }
 
@@ -50,9 +52,9 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
 
     protected int HeadCount => _channelStarts.Length - 1;
 
-    private int ChannelCount => _channelStarts[^1];
+    private int ChannelCount { get; }
 
-    private int StepsOffset => TokenParameters.SizeBytes + (ChannelCount * _codeBitsPerChannel / 8);
+    private int StepsOffset { get; }
 
     private int GreatestOffset => StepsOffset + (ChannelCount / 2);
 

@@ -14,12 +14,12 @@ internal static class GearMethods
     public const string Keys = "keys";
 
     private const int DefaultRank = 2;
-    private const int DefaultRankAlone = 12;
 
-    /// <summary>The paper's, over 4 bits; coarser backbones lose more in the elements that are left.</summary>
+    /// <summary>The paper's.</summary>
+    private const int DefaultRankAlone = 4;
+
+    /// <summary>The paper's. More of them gains little accuracy for the time that attention spends on each.</summary>
     private const double DefaultSparsity = 0.02;
-    private const double DefaultCoarseSparsity = 0.05;
-    private const double CoarseBits = 3.5;
     private const double DefaultKeyShare = 0.8;
 
     /// <summary><c>gear</c>: L and S.</summary>
@@ -33,9 +33,7 @@ internal static class GearMethods
 
     private static double Sparsity(StageContext context)
     {
-        double backboneBits = 8.0 * context.Backbone!.SizeBytes / context.Shape.Length;
-        double usual = backboneBits < CoarseBits ? DefaultCoarseSparsity : DefaultSparsity;
-        double sparsity = context.Parameters.Number(Sparse, usual, 0, 1);
+        double sparsity = context.Parameters.Number(Sparse, DefaultSparsity, 0, 1);
         return sparsity < 1 ? sparsity : throw context.Parameters.Fail("'sparse' is a share of all elements, below 1.");
     }
 

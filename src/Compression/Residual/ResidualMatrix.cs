@@ -39,6 +39,12 @@ internal sealed class ResidualMatrix
         // Skips are fewer than the positions over 255, so there is always a slot for every outlier.
         int slots = outlierCount == 0 ? 0 : outlierCount + ((rowCount * columnCount) / SkipGap);
         SlotCount = (slots + SlotMultiple - 1) / SlotMultiple * SlotMultiple;
+        LeftStart = Start + (Rank * sizeof(float));
+        RightStart = LeftStart + (Rank * RowCount / 2);
+        OutlierScaleStart = RightStart + (Rank * ColumnCount / 2);
+        GapStart = OutlierScaleStart + (SlotCount == 0 ? 0 : sizeof(float));
+        CodeStart = GapStart + SlotCount;
+        End = CodeStart + SlotCount;
     }
 
     public int RowCount { get; }
@@ -59,17 +65,17 @@ internal sealed class ResidualMatrix
 
     public int Start { get; }
 
-    public int LeftStart => Start + (Rank * sizeof(float));
+    public int LeftStart { get; }
 
-    public int RightStart => LeftStart + (Rank * RowCount / 2);
+    public int RightStart { get; }
 
-    public int OutlierScaleStart => RightStart + (Rank * ColumnCount / 2);
+    public int OutlierScaleStart { get; }
 
-    public int GapStart => OutlierScaleStart + (SlotCount == 0 ? 0 : sizeof(float));
+    public int GapStart { get; }
 
-    public int CodeStart => GapStart + SlotCount;
+    public int CodeStart { get; }
 
-    public int End => CodeStart + SlotCount;
+    public int End { get; }
 
     /// <summary>Of a position, without a division: exact for all below 2^32 / columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

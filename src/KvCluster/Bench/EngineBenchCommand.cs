@@ -102,6 +102,7 @@ internal static class EngineBenchCommand
         Row($"prefill of {options.PromptTokenCount:N0} tokens, tok/s", codec => codec.PrefillTokensPerSecond.ToString("N0"));
         Row("  GFLOP/s", codec => codec.PrefillGflops.ToString("0.0"));
         Row("  share of the FMA peak", codec => codec.PrefillPercentOfPeak.ToString("0") + " %");
+        Row("  encoding, share of its time", codec => codec.EncodePercentOfPrefill.ToString("0.0") + " %");
         Row($"decode at {options.PromptTokenCount:N0} tokens of context, tok/s", codec => codec.DecodeTokensPerSecond.ToString("N0"));
         Row($"decode of {options.BatchSequenceCount} sequences at {options.BatchContextTokenCount} tokens, tok/s in all", codec => codec.BatchDecodeTokensPerSecond.ToString("N0"));
         Row("KV bytes a token", codec => codec.SealedBytesPerToken.ToString("N0"));

@@ -24,7 +24,7 @@ public sealed partial class CompressionPageTests
         { "kcvt2", (32 * Channels) + (4 * Channels) + 256 },
         { "zipcache", Padded(256 + (32 * Channels) + (Channels / 2) + Heads) + Padded(256 + (((16 * 4) + (48 * 2)) * Channels / 8) + (Channels / 2) + Heads) + 8 },
         { "evict(keep=0.25)", 16 + (4 * 16 * Channels) },
-        { "gear(bits=2)", (32 * Channels) + (4 * Channels) + (4 * Channels) + (Heads * (Residual(3, 328) + Residual(1, 82))) },
+        { "gear(bits=2)", (32 * Channels) + (4 * Channels) + (4 * Channels) + (Heads * (Residual(3, 131) + Residual(1, 33))) },
     };
 
     [Theory]

@@ -135,9 +135,10 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
         Span<float> scores = scratch.Scores.Slice(firstQuery * KvGeometry.BlockTokenCount, queryCount * KvGeometry.BlockTokenCount);
         Span<float> output = scratch.Output.Slice(firstQuery * size, queryCount * size);
         bool isLone = queryCount <= LoneQueryCount;
+        ReadOnlySpan<byte> next = firstBlock < endBlock ? segment.Cache.BlockList[firstBlock].Payload(_layer) : default;
         for (int i = firstBlock; i < endBlock; i++)
         {
-            ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
+            ReadOnlySpan<byte> payload = next;
             if (isLone)
             {
                 codec.PrefetchValues(_layer, kvHead, payload);
@@ -145,9 +146,13 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
 
             codec.Scores(_layer, kvHead, payload, queries, queryCount, scores);
             scratch.UpdateSoftmax(firstQuery, output, size);
-            if (isLone && i + 1 < endBlock)
+            if (i + 1 < endBlock)
             {
-                codec.PrefetchKeys(_layer, kvHead, segment.Cache.BlockList[i + 1].Payload(_layer));
+                next = segment.Cache.BlockList[i + 1].Payload(_layer);
+                if (isLone)
+                {
+                    codec.PrefetchKeys(_layer, kvHead, next);
+                }
             }
 
             codec.AddValues(_layer, kvHead, payload, scores, queryCount, output);

@@ -76,6 +76,9 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     /// <summary>How attention is cut into tasks.</summary>
     internal HeadTasks Heads { get; }
 
+    /// <summary>Spent on encoding Blocks as they fill up.</summary>
+    internal TimeSpan EncodeTime => _seal.Elapsed;
+
     /// <summary>Null outside of calibration.</summary>
     internal ILayerObserver? Observer { get; set; }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Backends.Cpu;
@@ -13,12 +14,17 @@ internal sealed class SealJob(StepPlan plan, Activations activations, SlabEncode
 {
     private int _layer;
 
+    /// <summary>Spent in all calls of <see cref="Run"/>, saliency included. For measurement.</summary>
+    public TimeSpan Elapsed { get; private set; }
+
     public void Run(ComputePool pool, int layer, CpuLayerWeights weights)
     {
+        long start = Stopwatch.GetTimestamp();
         _layer = layer;
         probes?.Gather(layer, weights);
         pool.Run(this, plan.Sealing.Length);
         probes?.Keep(layer, weights);
+        Elapsed += Stopwatch.GetElapsedTime(start);
     }
 
     public override void Execute(int task, int worker)

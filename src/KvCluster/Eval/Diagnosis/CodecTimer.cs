@@ -45,6 +45,7 @@ internal sealed class CodecTimer : IDisposable
         var encode = new List<double>();
         var attention = new List<double>();
         var rawAttention = new List<double>();
+        var ratio = new List<double>();
         // Code is compiled for good only after it ran for a while.
         long start = Stopwatch.GetTimestamp();
         while (rawAttention.Count < RoundCount)
@@ -58,6 +59,7 @@ internal sealed class CodecTimer : IDisposable
                 encode.Add(encoded);
                 rawAttention.Add(rawAttended);
                 attention.Add(attended);
+                ratio.Add(attended / rawAttended);
             }
         }
 
@@ -67,6 +69,7 @@ internal sealed class CodecTimer : IDisposable
             EncodeMicrosecondsPerToken = Median(encode),
             AttentionMicroseconds = Median(attention),
             RawAttentionMicroseconds = Median(rawAttention),
+            AttentionTimeOfRaw = Median(ratio),
         };
     }
 
