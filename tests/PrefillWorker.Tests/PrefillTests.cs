@@ -35,6 +35,31 @@ public sealed class PrefillTests
         Assert.Equal(0, warm.Done.RefusedSlabs);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Prefill_AShardHasNoAddress_FailsAndFreesEverySlab(bool isDirect)
+    {
+        var baseline = SlabPool.Shared.RentedBytes;
+        await using (var cluster = await TestCluster.StartAsync("int4"))
+        {
+            cluster.Membership.StoreAddress = "nowhere";
+            var worker = await PrefillClient.StartAsync(cluster);
+            PrefillRequest request = worker.Request(TestModel.Prompt(5, isDirect ? 40 : 300));
+            if (isDirect)
+            {
+                // The decode worker is away too: all layers of the Tail are for the store.
+                (request.DirectAddress, request.HandOverId) = ("http://127.0.0.1:1", new BlockId(9).ToByteString());
+            }
+
+            Assert.Equal(StatusCode.Unknown, (await Assert.ThrowsAsync<RpcException>(() => worker.RunAsync(request))).StatusCode);
+            await cluster.StopAsync(worker.App);
+        }
+
+        Assert.Equal(baseline, SlabPool.Shared.RentedBytes);
+        SlabPool.Shared.CheckIntegrity();
+    }
+
     [Fact]
     public async Task Prefill_PromptOfWholeBlocksAllCached_ComputesTheLastBlockOnly()
     {

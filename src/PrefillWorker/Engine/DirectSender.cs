@@ -18,6 +18,9 @@ internal sealed class DirectSender(
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<OutgoingSlab> _tail = [];
 
+    /// <summary>Completed when <see cref="RunAsync"/> ends.</summary>
+    public Task Ended => _ended.Task;
+
     /// <summary>Ends when the outbox is closed and the decode worker has acknowledged all of it, or was given up.</summary>
     /// <returns>What it took; nothing when it was given up.</returns>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -57,13 +60,17 @@ internal sealed class DirectSender(
         _tail.Clear();
     }
 
-    /// <summary>Waits for the end, and hands over what the KvStore should have of the Tail: nothing, unless the decode worker still wants it.</summary>
-    public async Task<IReadOnlyList<OutgoingSlab>> TakeUndeliveredTailAsync()
+    /// <summary>Hands over, once <see cref="Ended"/>, the next slab of the Tail that the KvStore should have: none, unless the decode worker still wants it.</summary>
+    public bool TryTakeUndelivered(out OutgoingSlab slab)
     {
-        await _ended.Task;
-        OutgoingSlab[] tail = [.. _tail];
-        _tail.Clear();
-        return tail;
+        slab = _tail.FirstOrDefault();
+        if (_tail.Count == 0)
+        {
+            return false;
+        }
+
+        _tail.RemoveAt(0);
+        return true;
     }
 
     private async Task<SentSlabs> SendAsync(BlockWriter writer, CancellationToken cancellationToken)

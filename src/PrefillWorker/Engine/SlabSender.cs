@@ -32,7 +32,8 @@ internal sealed class SlabSender(
 
         if (direct is not null)
         {
-            foreach (var slab in await direct.TakeUndeliveredTailAsync())
+            await direct.Ended;
+            while (direct.TryTakeUndelivered(out var slab))
             {
                 await writer.EnqueueAsync(slab.BlockId, slab.Layer, layerCount, slab.Slab, slab.IsTransient);
             }

@@ -23,28 +23,21 @@ internal sealed class HomeWriter(string address, BlockWriter writer) : IAsyncDis
     public async Task EnqueueAsync(
         BlockId blockId, int layer, int layerCount, SlabLease slab, bool isTransient, TimeSpan? patience, TimeProvider time)
     {
-        while (Failure is null)
+        bool isTaken = false;
+        try
         {
-            if (writer.TryEnqueue(blockId, layer, layerCount, slab, isTransient))
+            while (Failure is null && !(isTaken = writer.TryEnqueue(blockId, layer, layerCount, slab, isTransient)))
             {
-                return;
-            }
-
-            try
-            {
-                Task<bool> room = writer.WaitForRoomAsync().AsTask();
-                if (!await (patience is { } limit ? room.WaitAsync(limit, time) : room))
-                {
-                    await CompleteAsync();
-                }
-            }
-            catch (TimeoutException)
-            {
-                await GiveUpAsync($"{address} took no slab for {patience!.Value.TotalSeconds} s, and other homes do");
+                await WaitForRoomAsync(patience, time);
             }
         }
-
-        slab.Dispose();
+        finally
+        {
+            if (!isTaken)
+            {
+                slab.Dispose();
+            }
+        }
     }
 
     /// <summary>Ends with the shard's acknowledgement, or with <see cref="Failure"/> set.</summary>
@@ -68,4 +61,22 @@ internal sealed class HomeWriter(string address, BlockWriter writer) : IAsyncDis
     }
 
     public ValueTask DisposeAsync() => writer.DisposeAsync();
+
+    /// <summary>Returns when there may be room, or <see cref="Failure"/> is set.</summary>
+    private async Task WaitForRoomAsync(TimeSpan? patience, TimeProvider time)
+    {
+        try
+        {
+            Task<bool> room = writer.WaitForRoomAsync().AsTask();
+            if (!await (patience is { } limit ? room.WaitAsync(limit, time) : room))
+            {
+                await CompleteAsync();
+                Failure ??= new Status(StatusCode.Internal, $"{address} ended the Put before it was whole");
+            }
+        }
+        catch (TimeoutException)
+        {
+            await GiveUpAsync($"{address} took no slab for {patience!.Value.TotalSeconds} s, and other homes do");
+        }
+    }
 }

@@ -38,6 +38,7 @@ public sealed class ShardedWriter(
     /// <summary>Queues a slab for each home and takes it over. Waits only while queues are full.</summary>
     public async ValueTask EnqueueAsync(BlockId blockId, int layer, int layerCount, SlabLease slab, bool isTransient = false)
     {
+        using SlabLease owned = slab;
         _slabCount++;
         _bytes += slab.SizeBytes;
         HomeWriter[] homes = HomesOf(blockId, isTransient);
@@ -47,8 +48,6 @@ public sealed class ShardedWriter(
             bool isLast = !homes.Any(other => other != home && other.Failure is null);
             await home.EnqueueAsync(blockId, layer, layerCount, slab.Share(), isTransient, isLast ? null : Patience, time);
         }
-
-        slab.Dispose();
     }
 
     /// <summary>Ends all calls and returns once every Block is safe and slower homes have had some time.</summary>

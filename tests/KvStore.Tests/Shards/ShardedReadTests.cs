@@ -212,6 +212,16 @@ public sealed class ShardedReadTests
         link.Release();
     }
 
+    [Theory]
+    [InlineData("nowhere", "http://127.0.0.1:1")]
+    [InlineData("http://127.0.0.1:1", "nowhere")]
+    public async Task Enqueue_AHomeHasNoAddress_ThrowsAndFreesTheSlab(params string[] addresses)
+    {
+        await using var client = new ShardClient(new ShardView(addresses, 2));
+        await Assert.ThrowsAsync<FormatException>(() => client.PutAsync(Ids));
+        Assert.Equal(0, SlabPool.Shared.RentedCount);
+    }
+
     [Fact]
     public async Task Put_AHomeIsGone_TheOtherKeepsEverything()
     {
