@@ -14,7 +14,7 @@ internal sealed class HandOffPolicy(TimeProvider time, Random random)
     /// <summary>Hand-overs of each way before they are compared.</summary>
     public const int MinCount = 3;
 
-    /// <summary>Share of the prompts that go the slower way.</summary>
+    /// <summary>Share of the prompts that go the slower way. It begins greater and falls as both are measured: the first ones of a way find it cold.</summary>
     public const double TrialShare = 1.0 / 16;
 
     public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
@@ -28,13 +28,14 @@ internal sealed class HandOffPolicy(TimeProvider time, Random random)
         {
             Record record = RecordOf(what);
             Forget(record);
-            if (record.Of(HandOffWay.Store).Count < MinCount || record.Of(HandOffWay.Direct).Count < MinCount)
+            int fewest = Math.Min(record.Of(HandOffWay.Store).Count, record.Of(HandOffWay.Direct).Count);
+            if (fewest < MinCount)
             {
                 return new HandOffChoice((HandOffWay)(record.TrialCount++ % 2), IsTrial: true);
             }
 
             HandOffWay faster = MedianTime(record.Of(HandOffWay.Direct)) < MedianTime(record.Of(HandOffWay.Store)) ? HandOffWay.Direct : HandOffWay.Store;
-            bool isTrial = random.NextDouble() < TrialShare;
+            bool isTrial = random.NextDouble() < Math.Max(TrialShare, 1.0 / (2 + fewest));
             return new HandOffChoice(isTrial ? 1 - faster : faster, isTrial);
         }
     }

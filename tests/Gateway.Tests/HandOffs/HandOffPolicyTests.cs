@@ -70,6 +70,20 @@ public sealed class HandOffPolicyTests
     }
 
     [Fact]
+    public void Choose_FirstOnesWereSlow_IsMeasuredAgainSoon()
+    {
+        // With trials of a sixteenth from the beginning it takes twice as long.
+        Assert.InRange(Enumerable.Range(1, 200).Average(PromptsUntilDirect), 5, 20);
+
+        int PromptsUntilDirect(int seed)
+        {
+            var policy = new HandOffPolicy(_time, new Random(seed));
+            Run(policy, Long, 5, storeMs: 9, directMs: 50);
+            return Array.FindIndex(Run(policy, Long, 500, storeMs: 9, directMs: 4), choice => choice == new HandOffChoice(HandOffWay.Direct, IsTrial: false));
+        }
+    }
+
+    [Fact]
     public void Choose_SizesAndModels_AreComparedApart()
     {
         Run(Long, 50, storeMs: 30, directMs: 10);
@@ -114,13 +128,15 @@ public sealed class HandOffPolicyTests
     public void Class_OfTokens_IsThePowerOfFourBelow(int tokenCount, int minTokenCount) =>
         Assert.Equal(minTokenCount, HandOffClass.Of(default, tokenCount).MinTokenCount);
 
-    private HandOffChoice[] Run(HandOffClass what, int count, int storeMs, int directMs)
+    private HandOffChoice[] Run(HandOffClass what, int count, int storeMs, int directMs) => Run(_policy, what, count, storeMs, directMs);
+
+    private HandOffChoice[] Run(HandOffPolicy policy, HandOffClass what, int count, int storeMs, int directMs)
     {
         var choices = new HandOffChoice[count];
         for (int i = 0; i < count; i++)
         {
-            choices[i] = _policy.Choose(what);
-            _policy.Add(what, choices[i].Way, TimeSpan.FromMilliseconds(choices[i].Way == HandOffWay.Direct ? directMs : storeMs), 1000);
+            choices[i] = policy.Choose(what);
+            policy.Add(what, choices[i].Way, TimeSpan.FromMilliseconds(choices[i].Way == HandOffWay.Direct ? directMs : storeMs), 1000);
             _time.Advance(TimeSpan.FromMilliseconds(50));
         }
 
