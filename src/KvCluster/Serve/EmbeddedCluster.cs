@@ -69,6 +69,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             GatewayAddress = GrpcAddress,
             WorkerId = $"kvstore-{index}",
             MachineShardCount = options.ShardCount,
+            HandsOverAtStop = false,
             DataFolder = options.DataFolder.Length > 0 && options.ShardCount > 1 ? Path.Combine(options.DataFolder, $"shard-{index}") : options.DataFolder,
             RedisConnection = options.RedisConnection,
             EncryptionKeys = options.EncryptionKeys,

@@ -58,7 +58,11 @@ public static class KvStoreHost
         builder.Services.AddClusterMembership(_ => Describe(options));
 
         // After membership: the others hear that this shard leaves before it hands its blocks over.
-        builder.Services.AddSingleton<IDrainable, ShardDrain>();
+        if (options.HandsOverAtStop)
+        {
+            builder.Services.AddSingleton<IDrainable, ShardDrain>();
+        }
+
         builder.Services.AddHostedService<JoinCopy>();
         return builder;
     }

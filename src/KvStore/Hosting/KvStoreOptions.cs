@@ -93,6 +93,12 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// <summary>Longest lease that is given. Default 10 minutes.</summary>
     public TimeSpan MaxLeaseTime { get; set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>
+    /// Whether a planned stop copies what memory holds to the other shards first, unless a tier below keeps it. Default true; false where all shards stop
+    /// at once.
+    /// </summary>
+    public bool HandsOverAtStop { get; set; } = true;
+
     /// <summary>The Gateway to join. Default empty: none.</summary>
     public string GatewayAddress { get; set; } = "";
 

@@ -58,7 +58,7 @@ internal static class Reports
             KlDivergence = 0.001,
             SameTokenShare = 1,
             AttentionErrors = [0.1, 0.3],
-            Timing = new CodecTiming { ContextTokenCount = 4096, EncodeMicrosecondsPerToken = 2, AttentionMicroseconds = 50, RawAttentionMicroseconds = 100 },
+            Timing = new CodecTiming { ContextTokenCount = 4096, EncodeMicrosecondsPerToken = 2, AttentionMicroseconds = 50, RawAttentionMicroseconds = 100, AttentionTimeOfRaw = 0.5 },
         },
         SecondQuestion = new SecondQuestionResult
         {

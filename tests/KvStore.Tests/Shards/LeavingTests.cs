@@ -27,6 +27,26 @@ public sealed class LeavingTests
         Assert.Equal((0, 0), (client.Counters.MovedBlocks, client.Counters.FallBackBlocks));
     }
 
+    [Fact]
+    public async Task Stop_ThatDoesNotHandOver_LeavesItsBlocksBehind()
+    {
+        BlockId[] ids = [.. Enumerable.Range(0, 50).Select(TestSlabs.Id)];
+        await using ShardGateway gateway = await ShardGateway.StartAsync();
+        await using TestShards cluster = await TestShards.StartAsync(1, gateway.Address);
+        TestShard leaving = await cluster.AddAsync(options => options.HandsOverAtStop = false);
+        gateway.Settle();
+        await using var client = new ShardClient(gateway.View());
+        await client.PutAsync(ids);
+        BlockId[] own = [.. ids.Where(leaving.Holds)];
+        Assert.NotEmpty(own);
+
+        await leaving.StopAsync();
+
+        Assert.Equal(0, leaving.Store.Counters.HandedOver);
+        Assert.DoesNotContain(own, cluster.Shards[0].Holds);
+        Assert.Equal([leaving.Address], cluster.Addresses.Except(gateway.View().Live));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
