@@ -97,6 +97,8 @@ public sealed class StoreCommandTests : IDisposable
             Assert.Equal(expected, exitCode);
             Assert.Contains(reason, errors, StringComparison.Ordinal);
         }
+
+        await shard.StopAsync(TestContext.Current.CancellationToken);
     }
 
     [Fact]
