@@ -21,7 +21,11 @@ public static class DecodeWorkerHost
     /// <exception cref="Compression.Codecs.CodecSpecException">The kv spec can't be used.</exception>
     public static WebApplication Create(DecodeWorkerOptions options) => Create(options, [], isEmbedded: true);
 
-    internal static WebApplication Create(DecodeWorkerOptions options, string[] args, bool isEmbedded)
+    /// <summary>Builds the host around a model that is loaded already, and disposed with it; the options that say which are not used.</summary>
+    /// <exception cref="HostStartException">An option is wrong.</exception>
+    public static WebApplication Create(DecodeWorkerOptions options, WorkerModel model) => Create(options, [], isEmbedded: true, model);
+
+    internal static WebApplication Create(DecodeWorkerOptions options, string[] args, bool isEmbedded, WorkerModel? model = null)
     {
         OptionsBinder.ThrowIfInvalid(options, DecodeWorkerOptions.Section);
         var builder = ServiceHost.CreateBuilder(args, isEmbedded: isEmbedded);
@@ -32,23 +36,22 @@ public static class DecodeWorkerHost
         }
 
         builder.AddServiceDefaults("kvcluster-decode");
-        builder.AddDecodeWorker(options);
+        builder.AddDecodeWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend));
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapDecodeWorker();
         return app;
     }
 
-    /// <summary>Loads the model and adds all that serves it.</summary>
-    public static WebApplicationBuilder AddDecodeWorker(this WebApplicationBuilder builder, DecodeWorkerOptions options)
+    /// <summary>Adds all that serves a model.</summary>
+    public static WebApplicationBuilder AddDecodeWorker(this WebApplicationBuilder builder, DecodeWorkerOptions options, WorkerModel model)
     {
-        var model = WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend);
         var workerId = WorkerOptions.WorkerIdOf(options.WorkerId, "decode");
-        var budgetBytes = WorkerOptions.KvBudgetBytesOf(options.KvBudgetBytes);
+        var limits = WorkerOptions.LimitsOf(model, options.MaxSequences, options.LocalPrefillChunkTokens, options.KvBudgetBytes);
         var services = builder.Services;
         services.AddSingleton(options);
         services.AddSingleton(_ => model);
-        services.AddSingleton(new KvAdmission(options.MaxSequences, options.MaxWaitingSequences, budgetBytes));
+        services.AddSingleton(new KvAdmission(limits.MaxSequences, options.MaxWaitingSequences, limits.Budget));
         services.AddSingleton<LoadGauge>();
         services.AddSingleton<DecodeMetrics>();
         services.AddSingleton(provider => new KvStoreShards(
@@ -66,10 +69,11 @@ public static class DecodeWorkerHost
         services.AddSingleton(provider => new DecodeEngine(
             provider.GetRequiredService<WorkerModel>().Runner,
             provider.GetRequiredService<WriteBehind>(),
-            options.LocalPrefillChunkTokens,
+            limits.StepTokens,
             provider.GetRequiredService<DecodeMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<DecodeEngine>>()));
+            provider.GetRequiredService<ILogger<DecodeEngine>>(),
+            provider.GetRequiredService<HostFault>()));
         services.AddSingleton<CurrentEpochs>();
         services.AddSingleton<IWorkerEpochObserver>(provider => provider.GetRequiredService<CurrentEpochs>());
         services.AddSingleton<DirectHandOvers>();
@@ -81,7 +85,7 @@ public static class DecodeWorkerHost
         services.AddClusterMembership(_ => new MembershipOptions(
             options.GatewayAddress,
             options.AdvertisedAddress,
-            WorkerOptions.Describe(model, workerId, WorkerRole.Decode, options.MaxSequences)));
+            WorkerOptions.Describe(model, workerId, WorkerRole.Decode, limits.MaxSequences)));
 
         // After membership: the Gateway hears of the drain before calls are refused.
         services.AddSingleton<CallDrain>();

@@ -19,7 +19,11 @@ public static class PrefillWorkerHost
     /// <exception cref="Compression.Codecs.CodecSpecException">The kv spec can't be used.</exception>
     public static WebApplication Create(PrefillWorkerOptions options) => Create(options, [], isEmbedded: true);
 
-    internal static WebApplication Create(PrefillWorkerOptions options, string[] args, bool isEmbedded)
+    /// <summary>Builds the host around a model that is loaded already, and disposed with it; the options that say which are not used.</summary>
+    /// <exception cref="HostStartException">An option is wrong.</exception>
+    public static WebApplication Create(PrefillWorkerOptions options, WorkerModel model) => Create(options, [], isEmbedded: true, model);
+
+    internal static WebApplication Create(PrefillWorkerOptions options, string[] args, bool isEmbedded, WorkerModel? model = null)
     {
         OptionsBinder.ThrowIfInvalid(options, PrefillWorkerOptions.Section);
         var builder = ServiceHost.CreateBuilder(args, isEmbedded: isEmbedded);
@@ -30,23 +34,22 @@ public static class PrefillWorkerHost
         }
 
         builder.AddServiceDefaults("kvcluster-prefill");
-        builder.AddPrefillWorker(options);
+        builder.AddPrefillWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend));
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapPrefillWorker();
         return app;
     }
 
-    /// <summary>Loads the model and adds all that serves it.</summary>
-    public static WebApplicationBuilder AddPrefillWorker(this WebApplicationBuilder builder, PrefillWorkerOptions options)
+    /// <summary>Adds all that serves a model.</summary>
+    public static WebApplicationBuilder AddPrefillWorker(this WebApplicationBuilder builder, PrefillWorkerOptions options, WorkerModel model)
     {
-        var model = WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend);
         var workerId = WorkerOptions.WorkerIdOf(options.WorkerId, "prefill");
-        var budgetBytes = WorkerOptions.KvBudgetBytesOf(options.KvBudgetBytes);
+        var limits = WorkerOptions.LimitsOf(model, options.MaxSequences, options.KvChunkTokens, options.KvBudgetBytes);
         var services = builder.Services;
         services.AddSingleton(options);
         services.AddSingleton(_ => model);
-        services.AddSingleton(new KvAdmission(options.MaxSequences, options.MaxWaitingSequences, budgetBytes));
+        services.AddSingleton(new KvAdmission(limits.MaxSequences, options.MaxWaitingSequences, limits.Budget));
         services.AddSingleton<LoadGauge>();
         services.AddSingleton<PrefillMetrics>();
         services.AddSingleton(provider => new KvStoreShards(
@@ -58,17 +61,18 @@ public static class PrefillWorkerHost
         services.AddSingleton(_ => new DecodeWorkers(workerId));
         services.AddSingleton(provider => new PrefillEngine(
             provider.GetRequiredService<WorkerModel>().Runner,
-            options.KvChunkTokens,
+            limits.StepTokens,
             provider.GetRequiredService<PrefillMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<PrefillEngine>>()));
+            provider.GetRequiredService<ILogger<PrefillEngine>>(),
+            provider.GetRequiredService<HostFault>()));
         services.AddSingleton<PrefillParts>();
         services.AddSingleton<PrefillService>();
         services.AddSingleton<IWorkerLoadSource, ReportedLoad>();
         services.AddClusterMembership(_ => new MembershipOptions(
             options.GatewayAddress,
             options.AdvertisedAddress,
-            WorkerOptions.Describe(model, workerId, WorkerRole.Prefill, options.MaxSequences)));
+            WorkerOptions.Describe(model, workerId, WorkerRole.Prefill, limits.MaxSequences)));
 
         // After membership: the Gateway hears of the drain before calls are refused.
         services.AddSingleton<CallDrain>();

@@ -26,6 +26,7 @@ public static class ServiceDefaultsExtensions
         ServiceOptions options = builder.AddValidatedOptions<ServiceOptions>(ServiceOptions.Section);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<HostReadiness>();
+        builder.Services.AddSingleton<HostFault>();
         builder.Services.AddSingleton<IHostedService, DrainService>();
         builder.Services.Configure<HostOptions>(
             host => host.ShutdownTimeout = options.DrainDelay + options.DrainTimeout + TimeSpan.FromSeconds(5));

@@ -1,6 +1,7 @@
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Cache;
 using KvCluster.Inference.Engine;
+using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.Workers;
 
@@ -11,25 +12,33 @@ namespace KvCluster.Workers;
 internal abstract class EngineLoop<TSequence> : IDisposable
     where TSequence : class, IEngineSequence
 {
-    private static readonly SequenceFailedException Stopped = new("The worker was stopped.");
+    private static readonly SequenceFailedException Stopped = SequenceFailedException.Gone("The worker was stopped.");
 
     private readonly ILogger _log;
+    private readonly HostFault _fault;
     private readonly EngineThread _thread;
     private readonly List<TSequence> _inbox = [];
     private readonly List<TSequence> _sequences = [];
     private readonly StepBatch _batch = new();
     private int[] _grants = new int[16];
-    private bool _isStopped;
+    private SequenceFailedException? _end;
+    private DeviceLostException? _lost;
 
-    protected EngineLoop(string name, IModelRunner runner, TimeProvider time, ILogger log)
+    protected EngineLoop(string name, IModelRunner runner, TimeProvider time, ILogger log, HostFault fault)
     {
         Runner = runner;
         Time = time;
         _log = log;
+        _fault = fault;
         _thread = new EngineThread(name, Step);
         if (runner.AttendsDecoded)
         {
             log.AttendsDecoded(name, runner.Codec.Spec);
+        }
+
+        if (runner.Pages is { } pages)
+        {
+            log.DeviceHolds(name, pages.TokenCount);
         }
     }
 
@@ -42,9 +51,9 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     {
         lock (_inbox)
         {
-            if (_isStopped)
+            if (_end is not null)
             {
-                sequence.Release(Stopped);
+                sequence.Release(_end);
                 return;
             }
 
@@ -67,15 +76,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     public void Dispose()
     {
         _thread.Dispose();
-        lock (_inbox)
-        {
-            _isStopped = true;
-            _sequences.AddRange(_inbox);
-            _inbox.Clear();
-        }
-
-        _sequences.ForEach(sequence => sequence.Release(Stopped));
-        _sequences.Clear();
+        End(Stopped);
     }
 
     /// <summary>Begins to step; the last line of a derived constructor.</summary>
@@ -111,8 +112,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         }
         catch (Exception error)
         {
-            _log.StepFailed(error, 1);
-            return SequenceFailedException.Of(error);
+            return Failed(error, 1);
         }
     }
 
@@ -125,10 +125,48 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         }
 
         var startedAt = Time.GetTimestamp();
-        var error = Run();
-        Commit(error);
+        var failure = Run();
+        Commit(failure);
+        if (_lost is not null)
+        {
+            _fault.Raise(_lost.Message);
+            End(SequenceFailedException.Of(_lost));
+            return false;
+        }
+
         Record(Time.GetElapsedTime(startedAt), _batch.EntryCount, _batch.TokenCount);
         return true;
+    }
+
+    /// <summary>Lets go of all Sequences, and of those still to come. After the loop, or in it.</summary>
+    private void End(SequenceFailedException end)
+    {
+        lock (_inbox)
+        {
+            _end ??= end;
+            _sequences.AddRange(_inbox);
+            _inbox.Clear();
+        }
+
+        _sequences.ForEach(sequence => sequence.Release(end));
+        _sequences.Clear();
+    }
+
+    /// <summary>What an error in the loop means to the Sequences concerned.</summary>
+    private SequenceFailedException Failed(Exception error, int sequenceCount)
+    {
+        _lost ??= DeviceLostException.Of(error);
+        var failure = SequenceFailedException.Of(error);
+        if (failure.Kind == SequenceFailureKind.OutOfDeviceMemory)
+        {
+            _log.StepOutOfMemory(sequenceCount, error.Message);
+        }
+        else if (failure.Kind == SequenceFailureKind.Fault)
+        {
+            _log.StepFailed(error, sequenceCount);
+        }
+
+        return failure;
     }
 
     private void Admit()
@@ -159,7 +197,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         return Plan(_sequences, _grants.AsSpan(0, _sequences.Count)) > 0;
     }
 
-    private Exception? Run()
+    private SequenceFailedException? Run()
     {
         _batch.Clear();
         try
@@ -179,19 +217,18 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         }
         catch (Exception error)
         {
-            _log.StepFailed(error, _batch.EntryCount);
-            return error;
+            return Failed(error, _batch.EntryCount);
         }
     }
 
-    private void Commit(Exception? error)
+    private void Commit(SequenceFailedException? failure)
     {
         var entry = 0;
         var kept = 0;
         for (var i = 0; i < _sequences.Count; i++)
         {
             var sequence = _sequences[i];
-            if (_grants[i] == 0 || !Commit(sequence, entry++, error))
+            if (_grants[i] == 0 || !Commit(sequence, entry++, failure))
             {
                 _sequences[kept++] = sequence;
             }
@@ -200,11 +237,9 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         _sequences.RemoveRange(kept, _sequences.Count - kept);
     }
 
-    private bool Commit(TSequence sequence, int entry, Exception? error)
+    private bool Commit(TSequence sequence, int entry, SequenceFailedException? failure)
     {
-        var failure = error is not null ? SequenceFailedException.Of(error)
-            : _batch.Failure(entry) != StepFailure.None ? SequenceFailedException.Of(_batch, entry)
-            : null;
+        failure ??= _batch.Failure(entry) != StepFailure.None ? SequenceFailedException.Of(_batch, entry) : null;
         return Commit(sequence, failure, failure is null && sequence.PendingTokenCount == 0 ? _batch.Logits(entry) : default);
     }
 }

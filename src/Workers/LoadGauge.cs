@@ -11,9 +11,9 @@ internal sealed class LoadGauge(KvAdmission admission)
 
     public int WaitingSequenceCount => admission.WaitingCount;
 
-    public long KvBytes => admission.ReservedBytes;
+    public long KvBytes => admission.Reserved.Bytes;
 
-    public long KvByteBudget => admission.ByteBudget;
+    public long KvByteBudget => admission.Budget.Bytes;
 
     /// <summary>Prompt tokens accepted and not computed yet.</summary>
     public long QueuedTokenCount => Interlocked.Read(ref _queuedTokenCount);

@@ -26,6 +26,14 @@ internal static class WorkerOptions
     public static long KvBudgetBytesOf(long configured) =>
         configured > 0 ? configured : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
 
+    /// <summary>What a worker takes on at once.</summary>
+    /// <param name="model">With the device that it runs on.</param>
+    /// <param name="maxSequences">As set.</param>
+    /// <param name="stepTokens">Most prompt tokens of a step, as set.</param>
+    /// <param name="kvBudgetBytes">As set.</param>
+    public static WorkerLimits LimitsOf(WorkerModel model, int maxSequences, int stepTokens, long kvBudgetBytes) =>
+        WorkerLimits.Of(model.Footprint, maxSequences, stepTokens, KvBudgetBytesOf(kvBudgetBytes));
+
     public static WorkerDescription Describe(WorkerModel model, string workerId, WorkerRole role, int maxSequences) => new()
     {
         WorkerId = workerId,

@@ -15,7 +15,8 @@ internal sealed class DecodeClient(TestCluster cluster, WebApplication app, Deco
 
     public string Address => ServiceHost.Addresses(app.Services)[0];
 
-    public static async Task<DecodeClient> StartAsync(TestCluster cluster, Action<DecodeWorkerOptions>? configure = null)
+    public static async Task<DecodeClient> StartAsync(
+        TestCluster cluster, Action<DecodeWorkerOptions>? configure = null, Func<DecodeWorkerOptions, WebApplication>? create = null)
     {
         var options = new DecodeWorkerOptions
         {
@@ -26,7 +27,7 @@ internal sealed class DecodeClient(TestCluster cluster, WebApplication app, Deco
             WorkerId = "decode-test",
         };
         configure?.Invoke(options);
-        var app = DecodeWorkerHost.Create(options);
+        var app = create is null ? DecodeWorkerHost.Create(options) : create(options);
         return new DecodeClient(cluster, app, new Decode.DecodeClient(await cluster.StartAsync(app)));
     }
 

@@ -3,6 +3,7 @@ using KvCluster.Inference.Backends;
 using KvCluster.Inference.Cache;
 using KvCluster.Inference.Engine;
 using KvCluster.Inference.Sampling;
+using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.Workers;
 
 namespace KvCluster.DecodeWorker.Engine;
@@ -23,9 +24,10 @@ internal sealed class DecodeEngine : EngineLoop<DecodeSequence>
     /// <param name="metrics">Counts steps.</param>
     /// <param name="time">Measures steps.</param>
     /// <param name="log">Hears of steps that failed.</param>
+    /// <param name="fault">Hears of a device that is lost.</param>
     public DecodeEngine(
-        IModelRunner runner, ISlabSink? sink, int localPrefillChunkTokens, DecodeMetrics metrics, TimeProvider time, ILogger<DecodeEngine> log)
-        : base("decode engine", runner, time, log)
+        IModelRunner runner, ISlabSink? sink, int localPrefillChunkTokens, DecodeMetrics metrics, TimeProvider time, ILogger<DecodeEngine> log, HostFault fault)
+        : base("decode engine", runner, time, log, fault)
     {
         _sink = sink;
         _scheduler = new DecodeScheduler(localPrefillChunkTokens);

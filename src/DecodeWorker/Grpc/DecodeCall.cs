@@ -72,11 +72,11 @@ internal sealed class DecodeCall(
 
     private async Task<KvReservation> AdmitAsync(DecodePlan plan)
     {
-        var bytes = parts.Model.Footprint.SequenceBytes(plan.Generation.MaxTokenCount);
-        var entered = parts.Admission.Enter(bytes, cancellationToken, out var refusal);
+        var demand = parts.Model.Footprint.Demand(plan.Generation.MaxTokenCount);
+        var entered = parts.Admission.Enter(demand, cancellationToken, out var refusal);
         return entered is not null ? await entered
             : throw (refusal == AdmissionRefusal.NeverFits
-                ? RequestErrors.NeverFits(bytes, parts.Admission.ByteBudget)
+                ? RequestErrors.NeverFits(demand, parts.Admission.Budget)
                 : RequestErrors.QueueFull(parts.Admission.WaitingCount));
     }
 

@@ -21,9 +21,13 @@ public interface IModelRunner : IDisposable
     /// <summary>Attention is on what the codec decodes of a sealed Block, in 16 bits, and not on its encoded form, which the runner does not read.</summary>
     public bool AttendsDecoded => false;
 
+    /// <summary>What the device holds of KV; null: KV is in the host's memory alone.</summary>
+    public DevicePages? Pages => null;
+
     /// <summary>
     /// Computes all entries: appends their tokens to their caches, seals what fills up, and leaves logits in the batch.
     /// What goes wrong with one entry is in <see cref="StepBatch.Failure"/> and does not touch the others.
     /// </summary>
+    /// <exception cref="DeviceLostException">Neither this nor any other step will succeed.</exception>
     public void Forward(StepBatch batch);
 }

@@ -5,7 +5,7 @@ public enum AdmissionRefusal
 {
     None,
 
-    /// <summary>Needs more KV bytes than the whole budget.</summary>
+    /// <summary>Needs more KV than the whole budget.</summary>
     NeverFits,
 
     /// <summary>As many wait as may.</summary>

@@ -3,13 +3,13 @@ namespace KvCluster.Inference.Engine;
 /// <summary>Lets calls wait for their place in an <see cref="AdmissionQueue{T}"/>. Safe to use from many threads.</summary>
 /// <param name="maxAdmittedCount">Most Sequences admitted at once.</param>
 /// <param name="maxWaitingCount">Most Sequences that may wait; more are turned away.</param>
-/// <param name="byteBudget">Most KV bytes reserved together.</param>
-public sealed class KvAdmission(int maxAdmittedCount, int maxWaitingCount, long byteBudget)
+/// <param name="budget">Most KV reserved together.</param>
+public sealed class KvAdmission(int maxAdmittedCount, int maxWaitingCount, KvDemand budget)
 {
     private readonly Lock _gate = new();
-    private readonly AdmissionQueue<TaskCompletionSource> _queue = new(maxAdmittedCount, byteBudget);
+    private readonly AdmissionQueue<TaskCompletionSource> _queue = new(maxAdmittedCount, budget);
 
-    public long ByteBudget => byteBudget;
+    public KvDemand Budget => budget;
 
     public int WaitingCount
     {
@@ -33,25 +33,25 @@ public sealed class KvAdmission(int maxAdmittedCount, int maxWaitingCount, long 
         }
     }
 
-    public long ReservedBytes
+    public KvDemand Reserved
     {
         get
         {
             lock (_gate)
             {
-                return _queue.ReservedBytes;
+                return _queue.Reserved;
             }
         }
     }
 
-    /// <summary>Waits until there is room for <paramref name="bytes"/> of KV; dispose the reservation to give them back.</summary>
-    /// <returns>Null when the bytes can never fit or too many wait: <paramref name="refusal"/> says which.</returns>
-    public Task<KvReservation>? Enter(long bytes, CancellationToken cancellationToken, out AdmissionRefusal refusal)
+    /// <summary>Waits until there is room for <paramref name="demand"/>; dispose the reservation to give it back.</summary>
+    /// <returns>Null when it can never fit or too many wait: <paramref name="refusal"/> says which.</returns>
+    public Task<KvReservation>? Enter(KvDemand demand, CancellationToken cancellationToken, out AdmissionRefusal refusal)
     {
         var admitted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            refusal = !_queue.CanEverFit(bytes) ? AdmissionRefusal.NeverFits
+            refusal = !_queue.CanEverFit(demand) ? AdmissionRefusal.NeverFits
                 : _queue.WaitingCount >= maxWaitingCount ? AdmissionRefusal.QueueFull
                 : AdmissionRefusal.None;
             if (refusal != AdmissionRefusal.None)
@@ -59,30 +59,30 @@ public sealed class KvAdmission(int maxAdmittedCount, int maxWaitingCount, long 
                 return null;
             }
 
-            _queue.Enqueue(admitted, bytes);
+            _queue.Enqueue(admitted, demand);
             AdmitAll();
         }
 
-        return WaitAsync(admitted, bytes, cancellationToken);
+        return WaitAsync(admitted, demand, cancellationToken);
     }
 
-    internal void Release(long bytes)
+    internal void Release(KvDemand demand)
     {
         lock (_gate)
         {
-            _queue.Release(bytes);
+            _queue.Release(demand);
             AdmitAll();
         }
     }
 
-    private async Task<KvReservation> WaitAsync(TaskCompletionSource admitted, long bytes, CancellationToken cancellationToken)
+    private async Task<KvReservation> WaitAsync(TaskCompletionSource admitted, KvDemand demand, CancellationToken cancellationToken)
     {
         using (cancellationToken.UnsafeRegister(_ => Withdraw(admitted, cancellationToken), null))
         {
             await admitted.Task;
         }
 
-        return new KvReservation(this, bytes);
+        return new KvReservation(this, demand);
     }
 
     private void Withdraw(TaskCompletionSource admitted, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends;
 
 namespace KvCluster.Inference.Engine;
 
@@ -7,9 +8,11 @@ namespace KvCluster.Inference.Engine;
 public sealed class KvFootprint
 {
     /// <param name="codec">Of the sealed Blocks.</param>
-    /// <param name="attendsDecoded">They are also held as what they decode to, in 16 bits: <see cref="Backends.IModelRunner.AttendsDecoded"/>.</param>
-    public KvFootprint(KvCodec codec, bool attendsDecoded = false)
+    /// <param name="attendsDecoded">They are also held as what they decode to, in 16 bits: <see cref="IModelRunner.AttendsDecoded"/>.</param>
+    /// <param name="pages">Of the device that holds them; null: there is none.</param>
+    public KvFootprint(KvCodec codec, bool attendsDecoded = false, DevicePages? pages = null)
     {
+        Pages = pages;
         var geometry = codec.Geometry;
         OpenBlockBytes = (long)geometry.LayerCount * geometry.OpenLayerLength * sizeof(ushort);
         for (var layer = 0; layer < geometry.LayerCount; layer++)
@@ -30,5 +33,11 @@ public sealed class KvFootprint
     /// <summary>The open block, which every Sequence has.</summary>
     public long OpenBlockBytes { get; }
 
+    /// <summary>Of the device that holds them too; null: there is none.</summary>
+    public DevicePages? Pages { get; }
+
     public long SequenceBytes(int tokenCount) => OpenBlockBytes + (tokenCount / KvGeometry.BlockTokenCount * BlockBytes);
+
+    /// <summary>All that a Sequence of so many tokens takes up.</summary>
+    public KvDemand Demand(int tokenCount) => new(SequenceBytes(tokenCount), Pages?.SequencePageCount(tokenCount) ?? 0);
 }

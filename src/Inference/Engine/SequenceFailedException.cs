@@ -1,4 +1,5 @@
 using KvCluster.Inference.Backends;
+using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Sampling;
 
 namespace KvCluster.Inference.Engine;
@@ -20,8 +21,21 @@ public sealed class SequenceFailedException : Exception
     {
     }
 
+    private SequenceFailedException(SequenceFailureKind kind, string message, Exception? innerException = null)
+        : base(message, innerException)
+    {
+        Kind = kind;
+    }
+
+    /// <summary>What may help.</summary>
+    public SequenceFailureKind Kind { get; }
+
+    /// <summary>The worker ends, whatever becomes of its Sequences.</summary>
+    public static SequenceFailedException Gone(string message) => new(SequenceFailureKind.WorkerGone, message);
+
     /// <summary>What went wrong with an entry of the last step.</summary>
-    public static SequenceFailedException Of(StepBatch batch, int entry) => new(batch.Failure(entry) switch
+    public static SequenceFailedException Of(StepBatch batch, int entry) => new(
+        batch.Failure(entry) == StepFailure.OutOfDeviceMemory ? SequenceFailureKind.OutOfDeviceMemory : SequenceFailureKind.Fault, batch.Failure(entry) switch
     {
         StepFailure.InvalidTokenId => "A token id is not in the model's vocabulary.",
         StepFailure.ContextExceeded => "The sequence is longer than the model's context.",
@@ -39,6 +53,11 @@ public sealed class SequenceFailedException : Exception
         _ => "Logits are not finite: the model's weights are broken.",
     });
 
-    public static SequenceFailedException Of(Exception stepError) =>
-        new($"The engine's step failed ({stepError.GetType().Name}: {stepError.Message}); see the worker's log.", stepError);
+    public static SequenceFailedException Of(Exception stepError) => stepError switch
+    {
+        _ when DeviceLostException.Of(stepError) is { } lost => new(SequenceFailureKind.WorkerGone, lost.Message, lost),
+        CudaException { IsOutOfMemory: true } => new(
+            SequenceFailureKind.OutOfDeviceMemory, $"The device's memory was too full for a step; try again when other sequences have ended ({stepError.Message})", stepError),
+        _ => new($"The engine's step failed ({stepError.GetType().Name}: {stepError.Message}); see the worker's log.", stepError),
+    };
 }

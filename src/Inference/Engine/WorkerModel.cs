@@ -19,7 +19,7 @@ public sealed class WorkerModel : IDisposable
         Name = name;
         _folder = folder;
         Runner = runner;
-        Footprint = new KvFootprint(runner.Codec, runner.AttendsDecoded);
+        Footprint = new KvFootprint(runner.Codec, runner.AttendsDecoded, runner.Pages);
     }
 
     /// <summary>Backends that <see cref="Load"/> knows.</summary>
@@ -67,6 +67,12 @@ public sealed class WorkerModel : IDisposable
             throw;
         }
     }
+
+    /// <summary>A model that something else runs than <see cref="Backends"/> do.</summary>
+    /// <param name="name">What clients call it.</param>
+    /// <param name="folder">Disposed with this.</param>
+    /// <param name="runner">Likewise.</param>
+    public static WorkerModel Of(string name, ModelFolder folder, IModelRunner runner) => new(name, folder, runner);
 
     /// <summary>An empty cache for a Sequence.</summary>
     /// <param name="root">Parent of the first Block.</param>

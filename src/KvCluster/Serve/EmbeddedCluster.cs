@@ -32,6 +32,9 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>Services of each shard of the KvStore, for those who look inside.</summary>
     public IReadOnlyList<IServiceProvider> ShardServices { get; private set; } = [];
 
+    /// <summary>One line, once a host can't go on (<see cref="HostFault"/>). A lost GPU is lost to all workers of this process, so the process is to end.</summary>
+    public async Task<string> FaultAsync() => await await Task.WhenAny(_hosts.Select(host => host.Services.GetRequiredService<HostFault>().Message));
+
     /// <summary>Starts the hosts and waits until a request can be served.</summary>
     public static async Task<EmbeddedCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken)
     {

@@ -1,4 +1,3 @@
-using KvCluster.CommandLine.Terminal;
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
 using KvCluster.KvStore.Hosting;
@@ -22,9 +21,9 @@ internal static class RoleHost
             _ = AnnounceWhenReadyAsync(http, grpc, cancellationToken);
         }
 
-        await ShutdownSignal.WaitAsync(cancellationToken);
+        int exitCode = await ShutdownSignal.WaitAsync(host.Services.GetRequiredService<HostFault>().Message, cancellationToken);
         await host.StopAsync(CancellationToken.None);
-        return ExitCode.Done;
+        return exitCode;
     }
 
     private static WebApplication Create(ServeRole role, ClusterOptions options, string gateway, string? listen, string? id)

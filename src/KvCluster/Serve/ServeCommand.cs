@@ -103,8 +103,7 @@ internal static class ServeCommand
         }
 
         Console.WriteLine($"ready {cluster.HttpAddress} {cluster.GrpcAddress.Replace("http://", "grpc://", StringComparison.Ordinal)}");
-        await ShutdownSignal.WaitAsync(cancellationToken);
-        return ExitCode.Done;
+        return await ShutdownSignal.WaitAsync(cluster.FaultAsync(), cancellationToken);
     }
 
     private static void AtLeast(Option<int> option, int least) => option.Validators.Add(result =>

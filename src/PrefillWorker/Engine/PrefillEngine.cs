@@ -3,6 +3,7 @@ using KvCluster.Inference.Cache;
 using KvCluster.Inference.Engine;
 using KvCluster.Inference.Sampling;
 using KvCluster.PrefillWorker.Scheduling;
+using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.Workers;
 
 namespace KvCluster.PrefillWorker.Engine;
@@ -15,8 +16,8 @@ internal sealed class PrefillEngine : EngineLoop<PrefillSequence>
     private readonly Sampler _sampler = new();
     private PrefillDemand[] _demands = new PrefillDemand[8];
 
-    public PrefillEngine(IModelRunner runner, int stepTokens, PrefillMetrics metrics, TimeProvider time, ILogger<PrefillEngine> log)
-        : base("prefill engine", runner, time, log)
+    public PrefillEngine(IModelRunner runner, int stepTokens, PrefillMetrics metrics, TimeProvider time, ILogger<PrefillEngine> log, HostFault fault)
+        : base("prefill engine", runner, time, log, fault)
     {
         _scheduler = new PrefillScheduler(stepTokens);
         _metrics = metrics;

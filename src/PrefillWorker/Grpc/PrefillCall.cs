@@ -78,11 +78,11 @@ internal sealed class PrefillCall(
 
     private async Task<KvReservation> AdmitAsync(PrefillPlan plan)
     {
-        var bytes = parts.Model.Footprint.SequenceBytes(plan.Blocks.TokenCount);
-        var entered = parts.Admission.Enter(bytes, cancellationToken, out var refusal);
+        var demand = parts.Model.Footprint.Demand(plan.Blocks.TokenCount);
+        var entered = parts.Admission.Enter(demand, cancellationToken, out var refusal);
         return entered is not null ? await entered
             : throw (refusal == AdmissionRefusal.NeverFits
-                ? RequestErrors.NeverFits(bytes, parts.Admission.ByteBudget)
+                ? RequestErrors.NeverFits(demand, parts.Admission.Budget)
                 : RequestErrors.QueueFull(parts.Admission.WaitingCount));
     }
 

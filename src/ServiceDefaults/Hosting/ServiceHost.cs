@@ -90,22 +90,32 @@ public static class ServiceHost
 
     /// <summary>
     /// Runs a host until it is told to stop. Prints <c>ready</c> and its addresses when it serves; a start that fails is one line on the
-    /// error stream.
+    /// error stream, and so is what ended it while it ran (<see cref="HostFault"/>).
     /// </summary>
-    /// <returns>The process's exit code.</returns>
-    public static async Task<int> RunAsync(Func<WebApplication> build)
+    /// <param name="build">Makes it.</param>
+    /// <param name="errors">Null: the process's error stream.</param>
+    /// <returns>The process's exit code: 0 stopped, 1 or 2 not started (<see cref="HostStartException"/>), 3 a <see cref="HostFault"/>.</returns>
+    public static async Task<int> RunAsync(Func<WebApplication> build, TextWriter? errors = null)
     {
+        errors ??= Console.Error;
         try
         {
             await using WebApplication app = build();
             await StartAsync(app);
             await Console.Out.WriteLineAsync($"ready {string.Join(' ', Addresses(app.Services))}");
-            await app.WaitForShutdownAsync();
-            return 0;
+            Task<string> fault = app.Services.GetRequiredService<HostFault>().Message;
+            Task stopped = app.WaitForShutdownAsync();
+            if (await Task.WhenAny(fault, stopped) == fault || fault.IsCompleted)
+            {
+                await errors.WriteLineAsync($"error: {await fault}");
+            }
+
+            await stopped;
+            return fault.IsCompleted ? HostFault.ExitCode : 0;
         }
         catch (HostStartException error)
         {
-            await Console.Error.WriteLineAsync($"error: {error.Message}");
+            await errors.WriteLineAsync($"error: {error.Message}");
             return error.ExitCode;
         }
     }

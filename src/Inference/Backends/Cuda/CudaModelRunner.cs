@@ -32,6 +32,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private readonly PrefillAttention _prefillAttention;
     private readonly SlabEncoding.SlabEncoder? _encoder;
     private readonly StepExecution _execution;
+    private DeviceLostException? _lost;
     private bool _disposed;
 
     private CudaModelRunner(CudaModelSource source, KvCodec codec, AttentionFormat format, CudaDevice device, long pageBytes, bool encodesOnDevice)
@@ -41,33 +42,47 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         Geometry = codec.Geometry;
         ModelFingerprint = source.Fingerprint;
         _device = device;
-        var compiler = new KernelCompiler(device, KernelCache.Default);
-        _gemm = new CudaGemm();
-        _kernels = new ModelKernels(device, compiler, Config.HeadSize);
-        _attention = new DecodeAttention(device, compiler, format, Config.KvHeadCount, Config.HeadCount / Config.KvHeadCount);
-        _weights = CudaModelWeights.Acquire(source, _kernels);
-        _stream = new CudaStream();
-        long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
-        var contents = new PageContents(codec, _attention.Payload, format.IsDecoded);
-        _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
-        _prefillAttention = new PrefillAttention(device, compiler, format);
-        if (encodesOnDevice)
+        try
         {
-            _ = SlabEncoding.SlabEncoder.TryCreate(device, compiler, codec, Config.HeadCount / Config.KvHeadCount, out _encoder, out _);
-        }
+            var compiler = new KernelCompiler(device, KernelCache.Default);
+            _gemm = new CudaGemm();
+            _kernels = new ModelKernels(device, compiler, Config.HeadSize);
+            _attention = new DecodeAttention(device, compiler, format, Config.KvHeadCount, Config.HeadCount / Config.KvHeadCount);
+            _weights = CudaModelWeights.Acquire(source, _kernels);
+            _stream = new CudaStream();
+            long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
+            var contents = new PageContents(codec, _attention.Payload, format.IsDecoded);
+            _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
+            _prefillAttention = new PrefillAttention(device, compiler, format);
+            if (encodesOnDevice)
+            {
+                _ = SlabEncoding.SlabEncoder.TryCreate(device, compiler, codec, Config.HeadCount / Config.KvHeadCount, out _encoder, out _);
+            }
 
-        var buffers = new StepBuffers(Config, _attention, _weights.PaddedIntermediateSize, _weights.PaddedVocabularySize);
-        _execution = new StepExecution(
-            _stream,
-            new StepPlan(this, tokensPerTile: 0),
-            _blocks,
-            new StepTables(_attention.OpenWeight),
-            buffers,
-            new LayerLaunch(Config, _weights, buffers, _blocks, _kernels, _attention, _gemm),
-            new PrefillStep(Config, buffers, _blocks, _prefillAttention),
-            new BlockSealer(Config, _blocks, _encoder, codec),
-            new PromptSealer(Config, codec, _blocks),
-            new StepResults(VocabularySize, _weights.PaddedVocabularySize));
+            var buffers = new StepBuffers(Config, _attention, _weights.PaddedIntermediateSize, _weights.PaddedVocabularySize);
+            _execution = new StepExecution(
+                _stream,
+                new StepPlan(this, tokensPerTile: 0),
+                _blocks,
+                new StepTables(_attention.OpenWeight),
+                buffers,
+                new LayerLaunch(Config, _weights, buffers, _blocks, _kernels, _attention, _gemm),
+                new PrefillStep(Config, buffers, _blocks, _prefillAttention),
+                new BlockSealer(Config, _blocks, _encoder, codec),
+                new PromptSealer(Config, codec, _blocks),
+                new StepResults(VocabularySize, _weights.PaddedVocabularySize));
+        }
+        catch (Exception error)
+        {
+            string? reason = error is CudaException cuda ? CudaSupport.Describe(cuda, device) : null;
+            Free();
+            if (reason is not null)
+            {
+                throw new ModelLoadException(reason, error);
+            }
+
+            throw;
+        }
     }
 
     public ModelConfig Config { get; }
@@ -88,6 +103,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
 
     /// <summary>Bytes of the weights on the device, which runners of one model share.</summary>
     public long WeightSizeBytes => _weights.SizeBytes;
+
+    /// <inheritdoc/>
+    public DevicePages? Pages => new DevicePages(_blocks.Sealed.PageCount, _blocks.IsRaw ? 0 : _blocks.Open.PageCount);
 
     /// <summary>Tokens that pages on the device hold, and those of them that are free.</summary>
     public (long All, long Free) PageTokenCounts =>
@@ -127,14 +145,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             throw new ModelLoadException(reason);
         }
 
-        try
-        {
-            return new CudaModelRunner(source, codec, format, device, pageBytes, encodesOnDevice);
-        }
-        catch (CudaException error)
-        {
-            throw new ModelLoadException(CudaSupport.Describe(error, device), error);
-        }
+        return new CudaModelRunner(source, codec, format, device, pageBytes, encodesOnDevice);
     }
 
     /// <inheritdoc/>
@@ -142,8 +153,27 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     {
         ArgumentNullException.ThrowIfNull(batch);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        _device.MakeCurrent();
-        _execution.Run(batch);
+        if (_lost is not null)
+        {
+            throw _lost;
+        }
+
+        try
+        {
+            _device.MakeCurrent();
+            _execution.Run(batch);
+        }
+        catch (Exception error)
+        {
+            // Nothing of a broken step may still run when its pages go to others; and what broke it may show only here.
+            _lost = DeviceLostException.Of(error) ?? DeviceLostException.Of(CudaDevice.FindLoss());
+            if (_lost is not null)
+            {
+                throw _lost;
+            }
+
+            throw;
+        }
     }
 
     public void Dispose()
@@ -154,16 +184,26 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         }
 
         _disposed = true;
+
+        // A lost device may not answer any more; all that is on it goes with the process.
+        if (_lost is null)
+        {
+            Free();
+        }
+    }
+
+    private void Free()
+    {
         _device.MakeCurrent();
-        _execution.Dispose();
+        _execution?.Dispose();
         _encoder?.Dispose();
-        _prefillAttention.Dispose();
-        _blocks.Dispose();
-        _weights.Release();
-        _attention.Dispose();
-        _kernels.Dispose();
-        _gemm.Dispose();
-        _stream.Dispose();
+        _prefillAttention?.Dispose();
+        _blocks?.Dispose();
+        _weights?.Release();
+        _attention?.Dispose();
+        _kernels?.Dispose();
+        _gemm?.Dispose();
+        _stream?.Dispose();
         _device.Dispose();
     }
 }

@@ -32,7 +32,9 @@ internal static class CudaSupport
     /// <summary>Why a runner could not be made.</summary>
     public static string Describe(CudaException error, CudaDevice device)
     {
-        string message = error.IsOutOfMemory ? $"{device} has too little free memory: {error.Message}" : error.Message;
+        string message = error.IsOutOfMemory && !error.IsDeviceLost
+            ? $"{device} has too little free memory: {error.Message[..^1]}, {device.FreeBytes()} of {device.MemoryBytes} bytes are free."
+            : error.Message;
         return $"No CUDA: {message.ReplaceLineEndings(" ")}";
     }
 }

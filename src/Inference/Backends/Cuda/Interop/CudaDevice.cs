@@ -84,6 +84,15 @@ public sealed unsafe class CudaDevice : IDisposable
     /// <summary>CUDA calls of this thread go to this device from now on.</summary>
     public void MakeCurrent() => CudaException.ThrowOn(CudaDriver.ContextSetCurrent(_context), "cuCtxSetCurrent", Name);
 
+    /// <summary>Waits for all work of this process on the device, after a failure.</summary>
+    /// <returns>The error by which the device is lost to this process; null: it still works.</returns>
+    public static CudaException? FindLoss()
+    {
+        int result = CudaDriver.ContextSynchronize();
+        var error = result == 0 ? null : new CudaException(CudaException.NameOf(result), "cuCtxSynchronize", string.Empty);
+        return error is { IsDeviceLost: true } ? error : null;
+    }
+
     /// <summary>Free device memory in bytes.</summary>
     public long FreeBytes()
     {

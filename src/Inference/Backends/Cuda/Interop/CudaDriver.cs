@@ -45,6 +45,9 @@ internal static unsafe partial class CudaDriver
     [LibraryImport(Library, EntryPoint = "cuCtxSetCurrent")]
     public static partial int ContextSetCurrent(nint context);
 
+    [LibraryImport(Library, EntryPoint = "cuCtxSynchronize")]
+    public static partial int ContextSynchronize();
+
     [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")]
     public static partial int MemoryGetInfo(out nuint free, out nuint total);
 

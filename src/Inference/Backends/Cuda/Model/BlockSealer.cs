@@ -174,7 +174,7 @@ internal sealed unsafe class BlockSealer : IDisposable
     public void Dispose()
     {
         ((IDisposable?)_memory)?.Dispose();
-        ((IDisposable)_failures).Dispose();
+        ((IDisposable?)_failures)?.Dispose();
         _slabs?.Dispose();
         _scratch?.Dispose();
         _items.Dispose();
@@ -233,6 +233,7 @@ internal sealed unsafe class BlockSealer : IDisposable
         if (memory is null || memory.GetSpan().Length < bytes)
         {
             ((IDisposable?)memory)?.Dispose();
+            memory = null;
             memory = new PinnedMemory(bytes + (bytes / 2));
         }
     }
@@ -242,6 +243,7 @@ internal sealed unsafe class BlockSealer : IDisposable
         if (memory is null || memory.SizeBytes < bytes)
         {
             memory?.Dispose();
+            memory = null;
             memory = new DeviceMemory(bytes + (bytes / 2));
         }
     }

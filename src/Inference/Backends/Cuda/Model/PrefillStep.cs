@@ -74,6 +74,7 @@ internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, Block
         if (_past is null || _past.SizeBytes < pastBytes)
         {
             _past?.Dispose();
+            _past = null;
             _past = new DeviceMemory(pastBytes + (pastBytes / 2));
         }
     }

@@ -58,6 +58,7 @@ internal sealed unsafe class PromptSealer : IDisposable
         if (bytes > 0 && (_queries is null || _queries.GetSpan().Length < bytes))
         {
             ((IDisposable?)_queries)?.Dispose();
+            _queries = null;
             _queries = new PinnedMemory(checked((int)(bytes + (bytes / 2))));
         }
     }

@@ -77,6 +77,25 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
         _logitsRows = Math.Max(logitsRows, _logitsRows);
         _controlInts = Math.Max(controlInts + (controlInts / 2), _controlInts);
         Free();
+        try
+        {
+            Allocate();
+        }
+        catch
+        {
+            // Nothing is left of what there was: the next step begins anew.
+            Free();
+            (_rows, _logitsRows, _controlInts) = (0, 0, 0);
+            throw;
+        }
+
+        return true;
+    }
+
+    public void Dispose() => Free();
+
+    private void Allocate()
+    {
         Hidden = Take(_rows, config.HiddenSize * sizeof(float));
         Normed = Take(_rows, config.HiddenSize * sizeof(ushort));
         Projected = Take(_rows, ProjectedWidth * sizeof(ushort));
@@ -94,10 +113,7 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
         Picked = Take(_logitsRows, 2 * sizeof(int));
         _logits = new DeviceMemory((long)_logitsRows * paddedVocabularySize * sizeof(float));
         _control = new DeviceMemory((long)_controlInts * sizeof(int));
-        return true;
     }
-
-    public void Dispose() => Free();
 
     private ulong Take(int rows, int rowBytes)
     {

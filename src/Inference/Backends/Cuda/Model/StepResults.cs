@@ -98,6 +98,7 @@ internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : ID
         if (memory is null || memory.GetSpan().Length < bytes)
         {
             ((IDisposable?)memory)?.Dispose();
+            memory = null;
             memory = new PinnedMemory(bytes);
         }
     }

@@ -14,6 +14,9 @@ namespace KvCluster.Inference.Backends.Cuda.Paging;
 /// </summary>
 internal sealed unsafe class BlockPages : IDisposable
 {
+    /// <summary>One Sequence's, and one that a step fills.</summary>
+    private const int LeastOpenPages = 2;
+
     private const int StagingBytes = 32 << 20;
 
     private readonly CudaDevice _device;
@@ -43,7 +46,7 @@ internal sealed unsafe class BlockPages : IDisposable
         _write = new WriteJob(this, _staging.Pointer);
         IsRaw = codec.Spec == "raw";
         long openPageBytes = (long)OpenLayerBytes * _geometry.LayerCount;
-        int open = (int)Math.Min(IsRaw ? int.MaxValue / 2 : openPageCount, Math.Max(1, budgetBytes / openPageBytes / (IsRaw ? 1 : 2)));
+        int open = (int)Math.Min(IsRaw ? int.MaxValue / 2 : openPageCount, Math.Max(IsRaw ? 1 : LeastOpenPages, budgetBytes / openPageBytes / (IsRaw ? 1 : 2)));
         Open = new PagePool(_geometry.LayerCount, OpenLayerBytes, open);
         if (codec.Saliency is { } rule)
         {
