@@ -51,10 +51,10 @@ internal sealed class SlabLink : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
+        await _accepting;
         _listener.Stop();
         Release();
         Cut();
-        await _accepting;
         _stop.Dispose();
     }
 

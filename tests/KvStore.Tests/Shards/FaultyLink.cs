@@ -60,10 +60,10 @@ internal sealed class FaultyLink : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
+        await _accepting.Soon();
         _listener.Stop();
         Release();
         Cut();
-        await _accepting.Soon();
         _stop.Dispose();
     }
 
