@@ -16,7 +16,7 @@ internal static class ShutdownSignal
         using CancellationTokenRegistration cancelled = cancellationToken.Register(() => stopped.TrySetResult());
         if (await Task.WhenAny(stopped.Task, fault) == fault)
         {
-            await Console.Error.WriteLineAsync($"error: {await fault}");
+            await Console.Error.WriteLineAsync($"kvcluster: {await fault}");
             return HostFault.ExitCode;
         }
 
