@@ -36,16 +36,16 @@ public sealed class SequenceFailedException : Exception
     /// <summary>What went wrong with an entry of the last step.</summary>
     public static SequenceFailedException Of(StepBatch batch, int entry) => new(
         batch.Failure(entry) == StepFailure.OutOfDeviceMemory ? SequenceFailureKind.OutOfDeviceMemory : SequenceFailureKind.Fault, batch.Failure(entry) switch
-    {
-        StepFailure.InvalidTokenId => "A token id is not in the model's vocabulary.",
-        StepFailure.ContextExceeded => "The sequence is longer than the model's context.",
-        StepFailure.ForeignCache => "The KV cache is of another codec or shape than the model runner's.",
-        StepFailure.NonFiniteKeyValue when batch.FailurePlace(entry) is var (layer, position) =>
-            $"K or V of layer {layer}, position {position} left the range of 16-bit floats: the model's weights are broken or do not suit this backend.",
-        StepFailure.OutOfDeviceMemory => "The device's memory holds no more KV blocks; try again when other sequences have ended.",
-        StepFailure.NonFiniteLogits => "Logits are not finite: the model's weights are broken.",
-        var failure => $"The forward pass failed: {failure}.",
-    });
+        {
+            StepFailure.InvalidTokenId => "A token id is not in the model's vocabulary.",
+            StepFailure.ContextExceeded => "The sequence is longer than the model's context.",
+            StepFailure.ForeignCache => "The KV cache is of another codec or shape than the model runner's.",
+            StepFailure.NonFiniteKeyValue when batch.FailurePlace(entry) is var (layer, position) =>
+                $"K or V of layer {layer}, position {position} left the range of 16-bit floats: the model's weights are broken or do not suit this backend.",
+            StepFailure.OutOfDeviceMemory => "The device's memory holds no more KV blocks; try again when other sequences have ended.",
+            StepFailure.NonFiniteLogits => "Logits are not finite: the model's weights are broken.",
+            var failure => $"The forward pass failed: {failure}.",
+        });
 
     public static SequenceFailedException Of(SampleStatus status) => new(status switch
     {

@@ -39,6 +39,9 @@ internal sealed record ClusterOptions
     /// <summary>How prompts go from prefill to decode workers.</summary>
     public HandOffMode HandOff { get; init; } = HandOffMode.Store;
 
+    /// <summary>How long a decode worker waits for the next slab of a prompt once its first token is there. Null: the worker's default.</summary>
+    public int? HandOverQuietMs { get; init; }
+
     /// <summary>Byte budget of each shard's memory tier. Null: the store's default.</summary>
     public long? StoreBudgetBytes { get; init; }
 
@@ -50,6 +53,9 @@ internal sealed record ClusterOptions
 
     /// <summary>Connection string of the Redis below the KvStore. Empty: none.</summary>
     public string RedisConnection { get; init; } = "";
+
+    /// <summary>How long Redis may take before it counts as holding nothing. Null: the store's default.</summary>
+    public int? RedisTimeoutMs { get; init; }
 
     /// <summary>Keys that seal blocks on disk and in Redis: <c>id=base64,id=base64</c>. Empty: blocks are written plain.</summary>
     public string EncryptionKeys { get; init; } = "";

@@ -4,6 +4,7 @@ using KvCluster.Inference.Engine;
 using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
 using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Membership;
 
 namespace KvCluster.CommandLine.Serve;
 
@@ -81,6 +82,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         };
         shard.DiskBudgetBytes = options.DiskBudgetBytes ?? shard.DiskBudgetBytes;
         shard.MemoryBudgetBytes = options.StoreBudgetBytes ?? shard.MemoryBudgetBytes;
+        shard.RedisTimeoutMs = options.RedisTimeoutMs ?? shard.RedisTimeoutMs;
         return shard;
     }
 
@@ -106,7 +108,10 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             shards.Add((await StartAsync(KvStoreHost.Create(ShardOptions(options, i)), cancellationToken)).Services);
         }
 
+        // A worker that registers before them would know of no shard until its first heartbeat, and its first prompts would not be stored.
         ShardServices = shards;
+        await Task.WhenAll(shards.Select(shard => shard.GetRequiredService<IClusterMembership>().WaitForStoreAsync(cancellationToken)))
+            .WaitAsync(StartPatience, cancellationToken);
         for (int i = 0; i < options.PrefillWorkerCount; i++)
         {
             await StartAsync(
@@ -125,19 +130,19 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
 
         for (int i = 0; i < options.DecodeWorkerCount; i++)
         {
-            await StartAsync(
-                DecodeWorkerHost.Create(new DecodeWorkerOptions
-                {
-                    ListenAddress = AnyLoopbackPort,
-                    GatewayAddress = GrpcAddress,
-                    SlabPort = options.DecodeSlabPort,
-                    AdvertisedSlabPort = options.DecodeAdvertisedSlabPort ?? 0,
-                    WorkerId = $"decode-{i}",
-                    ModelFolder = options.ModelFolder,
-                    KvSpec = options.KvSpec,
-                    Backend = options.Backend,
-                }),
-                cancellationToken);
+            var worker = new DecodeWorkerOptions
+            {
+                ListenAddress = AnyLoopbackPort,
+                GatewayAddress = GrpcAddress,
+                SlabPort = options.DecodeSlabPort,
+                AdvertisedSlabPort = options.DecodeAdvertisedSlabPort ?? 0,
+                WorkerId = $"decode-{i}",
+                ModelFolder = options.ModelFolder,
+                KvSpec = options.KvSpec,
+                Backend = options.Backend,
+            };
+            worker.HandOverQuietMs = options.HandOverQuietMs ?? worker.HandOverQuietMs;
+            await StartAsync(DecodeWorkerHost.Create(worker), cancellationToken);
         }
     }
 

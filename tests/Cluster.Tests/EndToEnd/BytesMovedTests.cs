@@ -36,7 +36,7 @@ public sealed class BytesMovedTests
     public async Task Generate_HandedOverDirectly_ReadsNothingButThePrefixFromTheStore(string kvSpec)
     {
         await using TestCluster cluster = await TestCluster.StartAsync(
-            new ClusterOptions { ModelFolder = RepositoryRoot.ModelFolder, KvSpec = kvSpec, HandOff = HandOffMode.Direct });
+            new ClusterOptions { ModelFolder = RepositoryRoot.ModelFolder, KvSpec = kvSpec, HandOff = HandOffMode.Direct, HandOverQuietMs = 20_000 });
         string prefix = Prompts.Of("line_retrieval_80");
 
         Answer cold = await cluster.Inference.AskAsync(prefix, maxTokens: 8);

@@ -21,6 +21,7 @@ public sealed class RedisTests
             ModelFolder = RepositoryRoot.ModelFolder,
             KvSpec = "int4",
             RedisConnection = server.Connection,
+            RedisTimeoutMs = 20_000,
             EncryptionKeys = "k1=" + Convert.ToBase64String(new byte[32]),
             ApiKeys = $"acme={AcmeKey},beta={BetaKey}",
         };
