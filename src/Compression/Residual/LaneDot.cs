@@ -24,7 +24,11 @@ internal static unsafe class LaneDot
 
     /// <summary>Σ a; length a multiple of 16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(float* a, int length)
+    public static float Sum(float* a, int length) => Fold(Lanes(a, length));
+
+    /// <summary>The 16 lanes of Σ a with their halves added, to be folded; length a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Lanes(float* a, int length)
     {
         Vector256<float> lower = default;
         Vector256<float> upper = default;
@@ -34,7 +38,7 @@ internal static unsafe class LaneDot
             upper += Vector256.Load(a + i + 8);
         }
 
-        return Fold(lower + upper);
+        return lower + upper;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,23 +16,9 @@ internal static unsafe class RowSums
         for (int row = 0; row < rowCount; row += 4)
         {
             LaneDot.Fold(
-                Lanes(matrix, columnCount), Lanes(matrix + columnCount, columnCount), Lanes(matrix + (2 * columnCount), columnCount),
-                Lanes(matrix + (3 * columnCount), columnCount)).Store(sums + row);
+                LaneDot.Lanes(matrix, columnCount), LaneDot.Lanes(matrix + columnCount, columnCount), LaneDot.Lanes(matrix + (2 * columnCount), columnCount),
+                LaneDot.Lanes(matrix + (3 * columnCount), columnCount)).Store(sums + row);
             matrix += 4 * columnCount;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Lanes(float* row, int columnCount)
-    {
-        Vector256<float> lower = default;
-        Vector256<float> upper = default;
-        for (int i = 0; i < columnCount; i += 16)
-        {
-            lower += Vector256.Load(row + i);
-            upper += Vector256.Load(row + i + 8);
-        }
-
-        return lower + upper;
     }
 }

@@ -132,9 +132,47 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
     {
         int size = Geometry.HeadSize;
         ReadOnlySpan<float> queries = scratch.Queries.Slice(firstQuery * size, queryCount * size);
-        Span<float> scores = scratch.Scores.Slice(firstQuery * KvGeometry.BlockTokenCount, queryCount * KvGeometry.BlockTokenCount);
         Span<float> output = scratch.Output.Slice(firstQuery * size, queryCount * size);
-        bool isLone = queryCount <= LoneQueryCount;
+        AttendBlocks(codec, segment, firstBlock, endBlock, kvHead, scratch, firstQuery, queries, queryCount, output, size, queryCount <= LoneQueryCount);
+    }
+
+    /// <summary>Queries are projected once, and what all encoded Blocks gave is mapped back once, before those in 16 bits add to it.</summary>
+    private void AttendProjected(in StepSegment segment, int encodedCount, int[] kvHeads, AttentionScratch scratch)
+    {
+        int queryWidth = _codec.QueryWidth(_layer, kvHeads[0]);
+        int outputWidth = _codec.OutputWidth(_layer, kvHeads[0]);
+        int count = scratch.QueryCount / kvHeads.Length;
+        int length = count * Geometry.HeadSize;
+        scratch.BeginProjected(queryWidth, outputWidth);
+        for (int i = 0; i < kvHeads.Length; i++)
+        {
+            _codec.ProjectQueries(_layer, kvHeads[i], scratch.Queries.Slice(i * length, length), count, scratch.Projected[(i * count * queryWidth)..]);
+        }
+
+        AttendBlocks(
+            _codec, segment, 0, encodedCount, kvHeads[0], scratch, 0, scratch.Projected, scratch.QueryCount, scratch.Gathered, outputWidth, count <= LoneQueryCount);
+        for (int i = 0; i < kvHeads.Length; i++)
+        {
+            _codec.ExpandOutput(_layer, kvHeads[i], scratch.Gathered[(i * count * outputWidth)..], count, scratch.Output.Slice(i * length, length));
+        }
+    }
+
+    /// <summary>Scores, softmax and values of one Block after the other; the bytes of the next come meanwhile where queries are few.</summary>
+    private void AttendBlocks(
+        KvCodec codec,
+        in StepSegment segment,
+        int firstBlock,
+        int endBlock,
+        int kvHead,
+        AttentionScratch scratch,
+        int firstQuery,
+        ReadOnlySpan<float> queries,
+        int queryCount,
+        Span<float> gathered,
+        int width,
+        bool isLone)
+    {
+        Span<float> scores = scratch.Scores.Slice(firstQuery * KvGeometry.BlockTokenCount, queryCount * KvGeometry.BlockTokenCount);
         ReadOnlySpan<byte> next = firstBlock < endBlock ? segment.Cache.BlockList[firstBlock].Payload(_layer) : default;
         for (int i = firstBlock; i < endBlock; i++)
         {
@@ -145,7 +183,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
             }
 
             codec.Scores(_layer, kvHead, payload, queries, queryCount, scores);
-            scratch.UpdateSoftmax(firstQuery, output, size);
+            scratch.UpdateSoftmax(firstQuery, gathered, width);
             if (i + 1 < endBlock)
             {
                 next = segment.Cache.BlockList[i + 1].Payload(_layer);
@@ -155,45 +193,7 @@ internal sealed unsafe class AttentionJob : ParallelJob, IDisposable
                 }
             }
 
-            codec.AddValues(_layer, kvHead, payload, scores, queryCount, output);
-        }
-    }
-
-    /// <summary>Queries are projected once, and what all encoded Blocks gave is mapped back once, before those in 16 bits add to it.</summary>
-    private void AttendProjected(in StepSegment segment, int encodedCount, int[] kvHeads, AttentionScratch scratch)
-    {
-        int queryWidth = _codec.QueryWidth(_layer, kvHeads[0]);
-        int outputWidth = _codec.OutputWidth(_layer, kvHeads[0]);
-        int count = scratch.QueryCount / kvHeads.Length;
-        int length = count * Geometry.HeadSize;
-        bool isLone = count <= LoneQueryCount;
-        scratch.BeginProjected(queryWidth, outputWidth);
-        for (int i = 0; i < kvHeads.Length; i++)
-        {
-            _codec.ProjectQueries(_layer, kvHeads[i], scratch.Queries.Slice(i * length, length), count, scratch.Projected[(i * count * queryWidth)..]);
-        }
-
-        for (int i = 0; i < encodedCount; i++)
-        {
-            ReadOnlySpan<byte> payload = segment.Cache.BlockList[i].Payload(_layer);
-            if (isLone)
-            {
-                _codec.PrefetchValues(_layer, kvHeads[0], payload);
-            }
-
-            _codec.Scores(_layer, kvHeads[0], payload, scratch.Projected, scratch.QueryCount, scratch.Scores);
-            scratch.UpdateSoftmax(0, scratch.Gathered, outputWidth);
-            if (isLone && i + 1 < encodedCount)
-            {
-                _codec.PrefetchKeys(_layer, kvHeads[0], segment.Cache.BlockList[i + 1].Payload(_layer));
-            }
-
-            _codec.AddValues(_layer, kvHeads[0], payload, scratch.Scores, scratch.QueryCount, scratch.Gathered);
-        }
-
-        for (int i = 0; i < kvHeads.Length; i++)
-        {
-            _codec.ExpandOutput(_layer, kvHeads[i], scratch.Gathered[(i * count * outputWidth)..], count, scratch.Output.Slice(i * length, length));
+            codec.AddValues(_layer, kvHead, payload, scores, queryCount, gathered);
         }
     }
 
