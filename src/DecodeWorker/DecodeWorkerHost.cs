@@ -36,7 +36,7 @@ public static class DecodeWorkerHost
         }
 
         builder.AddServiceDefaults("kvcluster-decode");
-        builder.AddDecodeWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend));
+        builder.AddDecodeWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend, options.Synthetic));
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapDecodeWorker();
@@ -86,6 +86,11 @@ public static class DecodeWorkerHost
             options.GatewayAddress,
             options.AdvertisedAddress,
             WorkerOptions.Describe(model, workerId, WorkerRole.Decode, limits.MaxSequences)));
+
+        if (options.EndsWithInput)
+        {
+            services.AddHostedService<InputEnd>();
+        }
 
         // After membership: the Gateway hears of the drain before calls are refused.
         services.AddSingleton<CallDrain>();

@@ -34,7 +34,7 @@ public static class PrefillWorkerHost
         }
 
         builder.AddServiceDefaults("kvcluster-prefill");
-        builder.AddPrefillWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend));
+        builder.AddPrefillWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend, options.Synthetic));
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapPrefillWorker();
@@ -73,6 +73,11 @@ public static class PrefillWorkerHost
             options.GatewayAddress,
             options.AdvertisedAddress,
             WorkerOptions.Describe(model, workerId, WorkerRole.Prefill, limits.MaxSequences)));
+
+        if (options.EndsWithInput)
+        {
+            services.AddHostedService<InputEnd>();
+        }
 
         // After membership: the Gateway hears of the drain before calls are refused.
         services.AddSingleton<CallDrain>();

@@ -33,8 +33,14 @@ public sealed class PrefillWorkerOptions : IValidatedOptions
     /// <summary>Codec of the KV blocks; the same on all workers of a model.</summary>
     public string KvSpec { get; set; } = "int4";
 
-    /// <summary>What runs the model: <c>cpu</c>.</summary>
+    /// <summary>What runs the model: <c>cpu</c> or <c>cuda</c>.</summary>
     public string Backend { get; set; } = "cpu";
+
+    /// <summary>With <c>cuda</c>: random weights of this shape, <c>llama3-8b</c>, for measurements; the folder lends name and tokenizer. Empty: none.</summary>
+    public string Synthetic { get; set; } = "";
+
+    /// <summary>Stops when standard input ends, as it does when the process that started this one is gone.</summary>
+    public bool EndsWithInput { get; set; }
 
     /// <summary>Most prompt tokens of one step, shared among Sequences; a multiple of 64. Never changes a result.</summary>
     public int KvChunkTokens { get; set; } = 512;

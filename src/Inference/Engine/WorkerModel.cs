@@ -3,6 +3,7 @@ using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Backends.Cuda;
+using KvCluster.Inference.Backends.Cuda.Model;
 using KvCluster.Inference.Cache;
 using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
@@ -44,21 +45,31 @@ public sealed class WorkerModel : IDisposable
     /// <param name="name">What clients call it; null or empty: <see cref="ModelName.Of"/> the folder.</param>
     /// <param name="kvSpec">Codec of its KV blocks.</param>
     /// <param name="backend">One of <see cref="Backends"/>.</param>
+    /// <param name="synthetic">
+    /// With <c>cuda</c>: random weights of this shape, e.g. <c>llama3-8b</c>, in place of the folder's, which then lends only its name and tokenizer. Null or empty: none.
+    /// </param>
     /// <exception cref="ModelLoadException">The folder can't be used, or there is no usable GPU; the message is one line.</exception>
     /// <exception cref="CodecSpecException">The spec can't be used.</exception>
-    public static WorkerModel Load(string folder, string? name, string kvSpec, string backend)
+    public static WorkerModel Load(string folder, string? name, string kvSpec, string backend, string? synthetic = null)
     {
         if (!Backends.Contains(backend))
         {
             throw new ModelLoadException($"There is no backend '{backend}'; use one of: {string.Join(", ", Backends)}.");
         }
 
+        bool isSynthetic = !string.IsNullOrEmpty(synthetic);
+        if (isSynthetic && backend != "cuda")
+        {
+            throw new ModelLoadException($"Random weights ('{synthetic}') are made on a GPU; use the backend cuda.");
+        }
+
         var opened = ModelFolder.Open(folder);
         try
         {
-            KvGeometry geometry = ModelKvGeometry.Of(opened.Config);
-            var codec = CodecRegistry.Create(kvSpec, geometry, new ProfileFolder(opened.Path, opened.Fingerprint, geometry));
-            IModelRunner runner = backend == "cuda" ? CudaModelRunner.Load(opened, codec) : CpuModelRunner.Load(opened, codec);
+            CudaModelSource source = isSynthetic ? CudaModelSource.Synthetic(synthetic!) : CudaModelSource.Of(opened);
+            KvGeometry geometry = ModelKvGeometry.Of(source.Config);
+            var codec = CodecRegistry.Create(kvSpec, geometry, new ProfileFolder(opened.Path, source.Fingerprint, geometry));
+            IModelRunner runner = backend == "cuda" ? CudaModelRunner.Load(source, codec) : CpuModelRunner.Load(opened, codec);
             return new WorkerModel(string.IsNullOrEmpty(name) ? ModelName.Of(folder) : name, opened, runner);
         }
         catch

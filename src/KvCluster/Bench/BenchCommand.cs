@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Bench.Handover;
+using KvCluster.CommandLine.Bench.Pools;
 
 namespace KvCluster.CommandLine.Bench;
 
@@ -12,5 +13,6 @@ internal static class BenchCommand
         LoadBenchCommand.Create(),
         StoreBenchCommand.Create(),
         HandoverBenchCommand.Create(),
+        PoolsBenchCommand.Create(),
     };
 }

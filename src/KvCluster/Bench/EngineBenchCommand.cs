@@ -28,11 +28,11 @@ internal static class EngineBenchCommand
         Option<int> context = new("--context") { HelpName = "TOKENS", Description = "Context of each of them", DefaultValueFactory = _ => 256 };
         Option<string?> model = ModelOption.Create();
         Option<string> backend = BackendOption.Create();
-        Option<string> synthetic = new("--synthetic") { HelpName = "SHAPE", Description = "With cuda: a model of random weights, llama3-8b", DefaultValueFactory = _ => "" };
+        Option<string> synthetic = SyntheticOption.Create();
         var command = new Command("engine", About) { kv, sequences, context, model, backend, synthetic };
         command.SetAction(parsed =>
         {
-            string shape = parsed.GetRequiredValue(synthetic);
+            string shape = SyntheticOption.Of(parsed.GetRequiredValue(synthetic), parsed.GetRequiredValue(backend));
             if (parsed.GetRequiredValue(backend) == "cuda")
             {
                 var wanted = new CudaBenchmarkOptions
@@ -42,11 +42,6 @@ internal static class EngineBenchCommand
                     ContextTokenCount = parsed.GetRequiredValue(context) / KvGeometry.BlockTokenCount * KvGeometry.BlockTokenCount,
                 };
                 return RunOnGpu(shape.Length > 0 ? null : ModelOption.Resolve(parsed.GetValue(model)), shape, wanted);
-            }
-
-            if (shape.Length > 0)
-            {
-                throw new BadArgumentException("--synthetic: random weights are made on a GPU; add --backend cuda");
             }
 
             var options = new EngineBenchmarkOptions

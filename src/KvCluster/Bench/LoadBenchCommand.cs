@@ -37,7 +37,7 @@ internal static class LoadBenchCommand
                 KvSpec = KvOption.Canonical(parsed.GetRequiredValue(kv)),
             };
             await using Connection connection = await Connection.OpenAsync(address, embedded, cancellationToken);
-            var load = new LoadGenerator(connection.Inference, PromptMix.Interleave(rows));
+            var load = new LoadGenerator(connection.Inference, PromptMix.Requests(PromptMix.Interleave(rows)));
             int manyRequests = parsed.GetRequiredValue(requests);
             int manyClients = parsed.GetRequiredValue(clients);
             // Both runs meet compiled code: batches take other paths than a single sequence.

@@ -4,10 +4,12 @@ using Grpc.Core;
 
 namespace KvCluster.CommandLine.Bench;
 
-/// <summary>Closed-loop clients: each sends its next prompt when the last is answered. Prompts are never repeated until all were sent.</summary>
-internal sealed class LoadGenerator(V1.Inference.InferenceClient client, IReadOnlyList<string> prompts)
+/// <summary>Closed-loop clients: each sends its next request when the last is answered.</summary>
+/// <param name="client">Of the cluster.</param>
+/// <param name="next">The next request; called by one client at a time.</param>
+internal sealed class LoadGenerator(V1.Inference.InferenceClient client, Func<V1.GenerateRequest> next)
 {
-    private int _nextPrompt;
+    private readonly Lock _lock = new();
 
     public async Task<LoadResult> RunAsync(int clientCount, int requestCount, CancellationToken cancellationToken)
     {
@@ -21,7 +23,7 @@ internal sealed class LoadGenerator(V1.Inference.InferenceClient client, IReadOn
             {
                 try
                 {
-                    timings.Add(await SendAsync(NextPrompt(), cancellationToken));
+                    timings.Add(await SendAsync(Next(), cancellationToken));
                 }
                 catch (RpcException) when (!cancellationToken.IsCancellationRequested)
                 {
@@ -40,24 +42,35 @@ internal sealed class LoadGenerator(V1.Inference.InferenceClient client, IReadOn
             Wall = wall,
             TimeToFirstToken = [.. timings.Select(timing => timing.TimeToFirstToken).Order()],
             TimeBetweenTokens = [.. timings.Select(timing => timing.TimeBetweenTokens).Order()],
+            LongestGap = [.. timings.Select(timing => timing.LongestGap).Order()],
         };
     }
 
-    private string NextPrompt() => prompts[(int)((uint)Interlocked.Increment(ref _nextPrompt) % prompts.Count)];
+    private V1.GenerateRequest Next()
+    {
+        lock (_lock)
+        {
+            return next();
+        }
+    }
 
-    private async Task<RequestTiming> SendAsync(string prompt, CancellationToken cancellationToken)
+    private async Task<RequestTiming> SendAsync(V1.GenerateRequest request, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
         long first = 0;
+        long last = 0;
+        TimeSpan longestGap = TimeSpan.Zero;
         int generated = 0;
         int promptTokens = 0;
-        var request = new V1.GenerateRequest { Text = prompt, Sampling = new V1.Sampling { Temperature = 0, MaxTokens = 200 } };
         using AsyncServerStreamingCall<V1.GenerateReply> call = client.Generate(request, cancellationToken: cancellationToken);
         await foreach (V1.GenerateReply reply in call.ResponseStream.ReadAllAsync(cancellationToken))
         {
-            if (generated == 0 && reply.TokenIds.Count > 0)
+            if (reply.TokenIds.Count > 0)
             {
-                first = Stopwatch.GetTimestamp();
+                long now = Stopwatch.GetTimestamp();
+                first = generated == 0 ? now : first;
+                longestGap = generated == 0 || longestGap > Stopwatch.GetElapsedTime(last, now) ? longestGap : Stopwatch.GetElapsedTime(last, now);
+                last = now;
             }
 
             generated += reply.TokenIds.Count;
@@ -65,6 +78,6 @@ internal sealed class LoadGenerator(V1.Inference.InferenceClient client, IReadOn
         }
 
         TimeSpan decode = Stopwatch.GetElapsedTime(first);
-        return new RequestTiming(Stopwatch.GetElapsedTime(start, first), decode / Math.Max(1, generated - 1), generated, promptTokens);
+        return new RequestTiming(Stopwatch.GetElapsedTime(start, first), decode / Math.Max(1, generated - 1), longestGap, generated, promptTokens);
     }
 }

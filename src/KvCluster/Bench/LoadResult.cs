@@ -16,6 +16,9 @@ internal sealed record LoadResult
     /// <summary>Mean time between the tokens of each request, ascending.</summary>
     public required IReadOnlyList<TimeSpan> TimeBetweenTokens { get; init; }
 
+    /// <summary>Longest time between two replies with tokens of each request, ascending.</summary>
+    public required IReadOnlyList<TimeSpan> LongestGap { get; init; }
+
     public double RequestsPerSecond => (RequestCount - FailedCount) / Wall.TotalSeconds;
 
     public double GeneratedTokensPerSecond => GeneratedTokens / Wall.TotalSeconds;

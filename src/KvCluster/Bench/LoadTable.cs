@@ -16,6 +16,7 @@ internal static class LoadTable
         Time("TTFT p95, ms", result => LoadResult.Percentile(result.TimeToFirstToken, 0.95));
         Time("TBT median, ms", result => LoadResult.Percentile(result.TimeBetweenTokens, 0.5));
         Time("TBT p95, ms", result => LoadResult.Percentile(result.TimeBetweenTokens, 0.95));
+        Time("longest gap between tokens, median, ms", result => LoadResult.Percentile(result.LongestGap, 0.5));
         table.AddRow("requests", $"{one.RequestCount}", $"{many.RequestCount}", "");
         table.AddRow("failed", $"{one.FailedCount}", $"{many.FailedCount}", "");
         console.Write(table);

@@ -1,4 +1,4 @@
 namespace KvCluster.CommandLine.Bench;
 
 /// <summary>One answered request, as its client saw it.</summary>
-internal readonly record struct RequestTiming(TimeSpan TimeToFirstToken, TimeSpan TimeBetweenTokens, int GeneratedTokens, int PromptTokens);
+internal readonly record struct RequestTiming(TimeSpan TimeToFirstToken, TimeSpan TimeBetweenTokens, TimeSpan LongestGap, int GeneratedTokens, int PromptTokens);

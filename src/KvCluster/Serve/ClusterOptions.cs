@@ -12,6 +12,12 @@ internal sealed record ClusterOptions
     /// <summary>What workers compute on.</summary>
     public string Backend { get; init; } = BackendOption.Default;
 
+    /// <summary>Shape of random weights that workers make on the GPU in place of the folder's. Empty: none.</summary>
+    public string Synthetic { get; init; } = "";
+
+    /// <summary>A GPU for each worker, prefill's first, and each worker a process of its own. Empty: all workers in this process, on the first GPU.</summary>
+    public IReadOnlyList<int> Devices { get; init; } = [];
+
     /// <summary>Shards of the KvStore.</summary>
     public int ShardCount { get; init; } = 1;
 

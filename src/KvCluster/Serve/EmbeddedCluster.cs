@@ -9,13 +9,14 @@ using KvCluster.ServiceDefaults.Membership;
 namespace KvCluster.CommandLine.Serve;
 
 /// <summary>
-/// All four hosts in this process, talking over loopback gRPC exactly as they do across machines.
+/// All four hosts in this process, talking over loopback gRPC exactly as they do across machines; with <see cref="ClusterOptions.Devices"/> each worker in a process of its own.
 /// </summary>
 internal sealed class EmbeddedCluster : IAsyncDisposable
 {
     private const string AnyLoopbackPort = "http://127.0.0.1:0";
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(120);
     private readonly List<WebApplication> _hosts = [];
+    private readonly List<WorkerProcess> _processes = [];
 
     private EmbeddedCluster()
     {
@@ -34,7 +35,8 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
     public IReadOnlyList<IServiceProvider> ShardServices { get; private set; } = [];
 
     /// <summary>One line, once a host can't go on (<see cref="HostFault"/>). A lost GPU is lost to all workers of this process, so the process is to end.</summary>
-    public async Task<string> FaultAsync() => await await Task.WhenAny(_hosts.Select(host => host.Services.GetRequiredService<HostFault>().Message));
+    public async Task<string> FaultAsync() => await await Task.WhenAny(
+        _hosts.Select(host => host.Services.GetRequiredService<HostFault>().Message).Concat(_processes.Select(process => process.Fault)));
 
     /// <summary>Starts the hosts and waits until a request can be served.</summary>
     public static async Task<EmbeddedCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken)
@@ -43,7 +45,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         try
         {
             await cluster.StartHostsAsync(options, cancellationToken);
-            await GatewayReadiness.WaitAsync(cluster.HttpAddress, StartPatience, cancellationToken);
+            await cluster.WaitUntilReadyAsync(cancellationToken);
             return cluster;
         }
         catch
@@ -56,6 +58,8 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>Lets running requests finish, workers first, then the store and the Gateway.</summary>
     public async ValueTask DisposeAsync()
     {
+        await Task.WhenAll(_processes.Select(process => process.DisposeAsync().AsTask()));
+        _processes.Clear();
         for (int i = _hosts.Count - 1; i >= 0; i--)
         {
             await _hosts[i].StopAsync();
@@ -63,6 +67,22 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         }
 
         _hosts.Clear();
+    }
+
+    /// <exception cref="HostStartException">Not ready in time, or a host can't go on.</exception>
+    private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    {
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task ready = GatewayReadiness.WaitAsync(HttpAddress, StartPatience, ends.Token);
+        Task<string> fault = FaultAsync();
+        if (await Task.WhenAny(ready, fault) == fault)
+        {
+            await ends.CancelAsync();
+            await ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new HostStartException(await fault);
+        }
+
+        await ready;
     }
 
     private KvStoreOptions ShardOptions(ClusterOptions options, int index)
@@ -84,6 +104,38 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         shard.MemoryBudgetBytes = options.StoreBudgetBytes ?? shard.MemoryBudgetBytes;
         shard.RedisTimeoutMs = options.RedisTimeoutMs ?? shard.RedisTimeoutMs;
         return shard;
+    }
+
+    private PrefillWorkerOptions PrefillOptions(ClusterOptions options, int index) => new()
+    {
+        ListenAddress = AnyLoopbackPort,
+        GatewayAddress = GrpcAddress,
+        WorkerId = $"prefill-{index}",
+        ModelFolder = options.ModelFolder,
+        KvSpec = options.KvSpec,
+        Backend = options.Backend,
+        Synthetic = options.Synthetic,
+        KvChunkTokens = options.KvChunkTokens,
+        EndsWithInput = options.Devices.Count > 0,
+    };
+
+    private DecodeWorkerOptions DecodeOptions(ClusterOptions options, int index)
+    {
+        var worker = new DecodeWorkerOptions
+        {
+            ListenAddress = AnyLoopbackPort,
+            GatewayAddress = GrpcAddress,
+            SlabPort = options.DecodeSlabPort,
+            AdvertisedSlabPort = options.DecodeAdvertisedSlabPort ?? 0,
+            WorkerId = $"decode-{index}",
+            ModelFolder = options.ModelFolder,
+            KvSpec = options.KvSpec,
+            Backend = options.Backend,
+            Synthetic = options.Synthetic,
+            EndsWithInput = options.Devices.Count > 0,
+        };
+        worker.HandOverQuietMs = options.HandOverQuietMs ?? worker.HandOverQuietMs;
+        return worker;
     }
 
     private async Task StartHostsAsync(ClusterOptions options, CancellationToken cancellationToken)
@@ -114,36 +166,28 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             .WaitAsync(StartPatience, cancellationToken);
         for (int i = 0; i < options.PrefillWorkerCount; i++)
         {
-            await StartAsync(
-                PrefillWorkerHost.Create(new PrefillWorkerOptions
-                {
-                    ListenAddress = AnyLoopbackPort,
-                    GatewayAddress = GrpcAddress,
-                    WorkerId = $"prefill-{i}",
-                    ModelFolder = options.ModelFolder,
-                    KvSpec = options.KvSpec,
-                    Backend = options.Backend,
-                    KvChunkTokens = options.KvChunkTokens,
-                }),
-                cancellationToken);
+            PrefillWorkerOptions worker = PrefillOptions(options, i);
+            await StartWorkerAsync(options, i, worker.WorkerId, worker, PrefillWorkerHost.Create, cancellationToken);
         }
 
         for (int i = 0; i < options.DecodeWorkerCount; i++)
         {
-            var worker = new DecodeWorkerOptions
-            {
-                ListenAddress = AnyLoopbackPort,
-                GatewayAddress = GrpcAddress,
-                SlabPort = options.DecodeSlabPort,
-                AdvertisedSlabPort = options.DecodeAdvertisedSlabPort ?? 0,
-                WorkerId = $"decode-{i}",
-                ModelFolder = options.ModelFolder,
-                KvSpec = options.KvSpec,
-                Backend = options.Backend,
-            };
-            worker.HandOverQuietMs = options.HandOverQuietMs ?? worker.HandOverQuietMs;
-            await StartAsync(DecodeWorkerHost.Create(worker), cancellationToken);
+            DecodeWorkerOptions worker = DecodeOptions(options, i);
+            await StartWorkerAsync(options, options.PrefillWorkerCount + i, worker.WorkerId, worker, DecodeWorkerHost.Create, cancellationToken);
         }
+    }
+
+    private async Task StartWorkerAsync<TOptions>(
+        ClusterOptions options, int index, string name, TOptions worker, Func<TOptions, WebApplication> create, CancellationToken cancellationToken)
+        where TOptions : class, new()
+    {
+        if (options.Devices.Count == 0)
+        {
+            await StartAsync(create(worker), cancellationToken);
+            return;
+        }
+
+        _processes.Add(WorkerProcess.Start(name, create.Method.DeclaringType!, worker, options.Devices[index]));
     }
 
     private async Task<WebApplication> StartAsync(WebApplication host, CancellationToken cancellationToken)

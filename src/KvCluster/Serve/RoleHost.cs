@@ -58,6 +58,7 @@ internal static class RoleHost
                     ModelFolder = options.ModelFolder,
                     KvSpec = options.KvSpec,
                     Backend = options.Backend,
+                    Synthetic = options.Synthetic,
                     KvChunkTokens = options.KvChunkTokens,
                 };
                 prefill.ListenAddress = listen ?? prefill.ListenAddress;
@@ -70,6 +71,7 @@ internal static class RoleHost
                     ModelFolder = options.ModelFolder,
                     KvSpec = options.KvSpec,
                     Backend = options.Backend,
+                    Synthetic = options.Synthetic,
                 };
                 decode.ListenAddress = listen ?? decode.ListenAddress;
                 decode.WorkerId = id ?? decode.WorkerId;

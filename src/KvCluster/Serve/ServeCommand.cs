@@ -15,6 +15,7 @@ internal static class ServeCommand
           kvcluster serve                                   the demo model on http 8080 and gRPC 8081
           kvcluster serve --kv raw --prefill 2 --decode 2   two workers of each pool, KV in 16 bits
           kvcluster serve --shards 3 --replicas 2           three shards of the KvStore, each block on two of them
+          kvcluster serve --backend cuda --devices 0,1      a GPU for prefill and one for decode
           kvcluster serve --handoff direct                  prefill workers send KV straight to decode workers
           kvcluster serve --data /var/lib/kvcluster         blocks on disk too: a restart keeps them
           kvcluster serve --redis 127.0.0.1:6379            a Redis that several KvStores share below memory and disk
@@ -33,6 +34,8 @@ internal static class ServeCommand
         Option<int> shards = new("--shards") { HelpName = "N", Description = "Shards of the KvStore", DefaultValueFactory = _ => 1 };
         Option<int> replicas = new("--replicas") { HelpName = "N", Description = "Shards that keep each block, 1 or 2; also of a Gateway, for its cluster", DefaultValueFactory = _ => 1 };
         Option<string> backend = BackendOption.Create();
+        Option<string> synthetic = SyntheticOption.Create();
+        Option<string?> devices = DevicesOption.Create();
         Option<int> http = new("--http") { HelpName = "PORT", Description = "Port of the OpenAI API, /metrics, /healthz and /readyz", DefaultValueFactory = _ => 8080 };
         Option<int> grpc = new("--grpc") { HelpName = "PORT", Description = "Port of kvcluster.v1.Inference", DefaultValueFactory = _ => 8081 };
         Option<int> chunk = new("--kv-chunk") { HelpName = "TOKENS", Description = "Prompt tokens computed in one step", DefaultValueFactory = _ => 512 };
@@ -63,7 +66,7 @@ internal static class ServeCommand
         Port(http);
         Port(grpc);
 
-        var command = new Command("serve", About) { model, kv, prefill, decode, shards, replicas, backend, http, grpc, chunk, handOff, data, redis, role, gateway, listen, id };
+        var command = new Command("serve", About) { model, kv, prefill, decode, shards, replicas, backend, devices, synthetic, http, grpc, chunk, handOff, data, redis, role, gateway, listen, id };
         command.SetAction((parsed, cancellationToken) =>
         {
             string spec = KvOption.Canonical(parsed.GetRequiredValue(kv));
@@ -72,6 +75,8 @@ internal static class ServeCommand
                 ModelFolder = ModelOption.Resolve(parsed.GetValue(model)),
                 KvSpec = spec,
                 Backend = parsed.GetRequiredValue(backend),
+                Synthetic = SyntheticOption.Of(parsed.GetRequiredValue(synthetic), parsed.GetRequiredValue(backend)),
+                Devices = DevicesOption.Of(parsed.GetValue(devices), parsed.GetRequiredValue(backend), parsed.GetRequiredValue(prefill) + parsed.GetRequiredValue(decode)),
                 PrefillWorkerCount = parsed.GetRequiredValue(prefill),
                 DecodeWorkerCount = parsed.GetRequiredValue(decode),
                 ShardCount = parsed.GetRequiredValue(shards),

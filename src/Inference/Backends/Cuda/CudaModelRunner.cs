@@ -128,7 +128,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     public static CudaModelRunner Load(ModelFolder folder, KvCodec codec)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        return Load(new CudaModelSource(folder.Path, folder.Config, folder.Tensors, folder.Fingerprint), codec);
+        return Load(CudaModelSource.Of(folder), codec);
     }
 
     /// <param name="source">The weights.</param>

@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
-using Grpc.Core;
 using KvCluster.CommandLine.Serve;
 using KvCluster.Gateway.HandOffs;
 
@@ -15,7 +11,7 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
 {
     private const int QuestionTokenCount = 16;
     private const int MostWarmRounds = 50;
-    private readonly Random _random = new(1);
+    private readonly RandomPrompts _prompts = new(1);
 
     /// <param name="kvSpec">The codec.</param>
     /// <param name="handOff">The way, or that the Gateway is to find the faster one.</param>
@@ -24,32 +20,18 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
     /// <param name="cancellationToken">Ends it.</param>
     public async Task<HandoverTiming> MeasureAsync(string kvSpec, HandOffMode handOff, bool wholeAfterPrefill, int roundCount, CancellationToken cancellationToken)
     {
-        (int storePort, int decodePort) = (FreePort(), FreePort());
-
-        // What leaves the prefill worker shares its interface: the slabs for the decode worker and those for the store behind.
-        using SharedSpeed sent = Speed(), fromStore = Speed(), fromDecode = Speed();
-        await using var storeLink = new ShapedLink(storePort, sent, fromStore);
-        await using var decodeLink = new ShapedLink(decodePort, sent, fromDecode);
-        ClusterOptions cluster = Cluster(kvSpec) with
-        {
-            HandOff = handOff,
-            StoreSlabPort = storePort,
-            StoreAdvertisedSlabPort = storeLink.Port,
-            DecodeSlabPort = decodePort,
-            DecodeAdvertisedSlabPort = decodeLink.Port,
-        };
-        await using EmbeddedCluster running = await EmbeddedCluster.StartAsync(cluster, cancellationToken);
-        await using Connection connection = await Connection.OpenAsync(running.GrpcAddress, cluster, cancellationToken);
-        ShapedLink[] links = handOff == HandOffMode.Store ? [storeLink] : [storeLink, decodeLink];
+        await using LinkedCluster linked = await LinkedCluster.StartAsync(Cluster(kvSpec) with { HandOff = handOff }, options.BitsPerSecond, cancellationToken);
+        Connection connection = linked.Connection;
+        ShapedLink[] links = [.. linked.UsedLinks];
         await WarmAsync(connection, links, cancellationToken);
         var timings = new List<HandoverTiming>();
         for (int round = 1; round <= roundCount; round++)
         {
             progress.Report($"{kvSpec}, {handOff}{(wholeAfterPrefill ? ", whole cache after prefill" : "")}, {round} of {roundCount}");
-            timings.Add(await AskAsync(connection, Prompt(options.PromptTokenCount), links, wholeAfterPrefill ? storeLink : null, cancellationToken));
+            timings.Add(await HandoverRequest.AskAsync(connection, _prompts.Next(options.PromptTokenCount), links, wholeAfterPrefill ? linked.StoreLink : null, cancellationToken));
         }
 
-        return Median(timings) with { DirectCount = timings.Sum(timing => timing.DirectCount) };
+        return HandoverTiming.Median(timings) with { DirectCount = timings.Sum(timing => timing.DirectCount) };
     }
 
     /// <summary>Time to first token of a prompt that nobody knows, and of one whose beginning is cached, without any link between.</summary>
@@ -62,9 +44,9 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         for (int round = 0; round <= options.RoundCount; round++)
         {
             progress.Report($"{options.KvSpec}, warm prefix, {round} of {options.RoundCount}");
-            int[] prefix = Prompt(options.PromptTokenCount);
-            HandoverTiming first = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], [], null, cancellationToken);
-            HandoverTiming second = await AskAsync(connection, [.. prefix, .. Prompt(QuestionTokenCount)], [], null, cancellationToken);
+            int[] prefix = _prompts.Next(options.PromptTokenCount);
+            HandoverTiming first = await HandoverRequest.AskAsync(connection, [.. prefix, .. _prompts.Next(QuestionTokenCount)], [], null, cancellationToken);
+            HandoverTiming second = await HandoverRequest.AskAsync(connection, [.. prefix, .. _prompts.Next(QuestionTokenCount)], [], null, cancellationToken);
             if (round > 0)
             {
                 cold.Add(first);
@@ -72,7 +54,7 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
             }
         }
 
-        return (Median(cold).FirstTokenMs, Median(warm).FirstTokenMs);
+        return (HandoverTiming.Median(cold).FirstTokenMs, HandoverTiming.Median(warm).FirstTokenMs);
     }
 
     /// <summary>Compiles, and opens the connections through the links: until they are there, calls go around them over gRPC.</summary>
@@ -81,7 +63,7 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         long last = 0;
         for (int i = 0; i < MostWarmRounds; i++)
         {
-            HandoverTiming timing = await AskAsync(connection, Prompt(options.PromptTokenCount / 4), links, null, cancellationToken);
+            HandoverTiming timing = await HandoverRequest.AskAsync(connection, _prompts.Next(options.PromptTokenCount / 4), links, null, cancellationToken);
             if (i > 1 && links.All(link => link.ByteCount > 0) && Math.Abs(timing.LinkBytes - last) < timing.LinkBytes / 20)
             {
                 return;
@@ -93,65 +75,5 @@ internal sealed class HandoverBenchmark(HandoverBenchOptions options, IProgress<
         throw new InvalidOperationException("the workers do not find the way over the link");
     }
 
-    private static async Task<HandoverTiming> AskAsync(Connection connection, int[] prompt, ShapedLink[] links, ShapedLink? held, CancellationToken cancellationToken)
-    {
-        long before = links.Sum(link => link.ByteCount);
-        var request = new V1.GenerateRequest
-        {
-            TokenIds = new V1.TokenIds(),
-            Sampling = new V1.Sampling { Temperature = 0, MaxTokens = 3, IgnoreEos = true },
-        };
-        request.TokenIds.Ids.AddRange(prompt);
-        held?.Hold();
-        try
-        {
-            var at = new List<TimeSpan>();
-            V1.Usage? usage = null;
-            var clock = Stopwatch.StartNew();
-            using AsyncServerStreamingCall<V1.GenerateReply> call = connection.Inference.Generate(request, cancellationToken: cancellationToken);
-            await foreach (V1.GenerateReply reply in call.ResponseStream.ReadAllAsync(cancellationToken))
-            {
-                if (reply.TokenIds.Count > 0)
-                {
-                    at.Add(clock.Elapsed);
-                    held?.Release();
-                }
-
-                usage = reply.Usage ?? usage;
-            }
-
-            return new HandoverTiming(
-                at[0].TotalMilliseconds, (at[1] - at[0]).TotalMilliseconds, links.Sum(link => link.ByteCount) - before, usage?.KvBytesDirect > 0 ? 1 : 0);
-        }
-        finally
-        {
-            held?.Release();
-        }
-    }
-
-    private SharedSpeed Speed() => new(options.BitsPerSecond, TimeProvider.System);
-
     private ClusterOptions Cluster(string kvSpec) => new() { ModelFolder = options.ModelFolder, KvSpec = kvSpec };
-
-    /// <summary>Any spread of ids does; no two prompts begin alike.</summary>
-    private int[] Prompt(int tokenCount) => [.. Enumerable.Range(0, tokenCount).Select(_ => _random.Next(256, 4096))];
-
-    private static HandoverTiming Median(List<HandoverTiming> timings) => new(
-        Middle(timings.Select(timing => timing.FirstTokenMs)),
-        Middle(timings.Select(timing => timing.HandoverMs)),
-        (long)Middle(timings.Select(timing => (double)timing.LinkBytes)),
-        0);
-
-    private static double Middle(IEnumerable<double> values)
-    {
-        double[] ordered = [.. values.Order()];
-        return ordered[ordered.Length / 2];
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

@@ -5,4 +5,17 @@ namespace KvCluster.CommandLine.Bench.Handover;
 /// <param name="HandoverMs">From then to the next one, the decode worker's first.</param>
 /// <param name="LinkBytes">What the request moved over the links.</param>
 /// <param name="DirectCount">Requests of which slabs came straight from the prefill worker.</param>
-internal readonly record struct HandoverTiming(double FirstTokenMs, double HandoverMs, long LinkBytes, int DirectCount);
+internal readonly record struct HandoverTiming(double FirstTokenMs, double HandoverMs, long LinkBytes, int DirectCount)
+{
+    public static HandoverTiming Median(IReadOnlyList<HandoverTiming> timings) => new(
+        Middle(timings.Select(timing => timing.FirstTokenMs)),
+        Middle(timings.Select(timing => timing.HandoverMs)),
+        (long)Middle(timings.Select(timing => (double)timing.LinkBytes)),
+        0);
+
+    private static double Middle(IEnumerable<double> values)
+    {
+        double[] ordered = [.. values.Order()];
+        return ordered[ordered.Length / 2];
+    }
+}

@@ -7,21 +7,36 @@ internal sealed class SharedSpeed : IDisposable
     private const double LatestTimerSeconds = 0.005;
 
     private readonly SemaphoreSlim _turn = new(1);
-    private readonly TokenBucket _bucket;
+    private readonly TimeProvider _time;
+    private volatile TokenBucket? _bucket;
 
     public SharedSpeed(double bitsPerSecond, TimeProvider time)
     {
-        int burstSizeBytes = Math.Max(ShapedLink.PieceSizeBytes, (int)(bitsPerSecond / 8 * LatestTimerSeconds));
-        _bucket = new TokenBucket(bitsPerSecond / 8, burstSizeBytes, time);
+        _time = time;
+        Set(bitsPerSecond);
+    }
+
+    /// <summary>From the next piece on. Infinite: nothing waits for anything.</summary>
+    public void Set(double bitsPerSecond)
+    {
+        double bytesPerSecond = bitsPerSecond / 8;
+        _bucket = double.IsFinite(bytesPerSecond)
+            ? new TokenBucket(bytesPerSecond, Math.Max(ShapedLink.PieceSizeBytes, (int)(bytesPerSecond * LatestTimerSeconds)), _time)
+            : null;
     }
 
     /// <summary>Returns when <paramref name="sizeBytes"/> may pass.</summary>
     public async Task PassAsync(int sizeBytes, CancellationToken cancellationToken)
     {
+        if (_bucket is null)
+        {
+            return;
+        }
+
         await _turn.WaitAsync(cancellationToken);
         try
         {
-            await _bucket.TakeAsync(sizeBytes, cancellationToken);
+            await (_bucket?.TakeAsync(sizeBytes, cancellationToken) ?? ValueTask.CompletedTask);
         }
         finally
         {

@@ -9,6 +9,9 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 /// <param name="Fingerprint">Of the model; of random weights also their seed.</param>
 internal sealed record CudaModelSource(string Path, ModelConfig Config, SafetensorsFolder? Tensors, ulong Fingerprint)
 {
+    /// <summary>The weights of a folder that stays open while they are brought to the device.</summary>
+    public static CudaModelSource Of(ModelFolder folder) => new(folder.Path, folder.Config, folder.Tensors, folder.Fingerprint);
+
     /// <summary>Random weights of a shape that is known by name.</summary>
     /// <param name="name"><c>llama3-8b</c>.</param>
     /// <param name="seed">Of the weights.</param>
