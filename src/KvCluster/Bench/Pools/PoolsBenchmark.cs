@@ -51,7 +51,10 @@ internal sealed class PoolsBenchmark(PoolsBenchOptions options, IProgress<string
         }
 
         LoadResult load = await LoadOf(cluster).RunAsync(options.ClientCount, options.RequestCount, cancellationToken);
-        return new PoolsRow(kvSpec, bitsPerSecond, HandoverTiming.Median(alone), load);
+        var row = new PoolsRow(kvSpec, bitsPerSecond, HandoverTiming.Median(alone), load);
+        progress.Report(
+            $"{kvSpec}: TTFT {row.Alone.FirstTokenMs:0.0} ms, hand-over {row.Alone.HandoverMs:0.0} ms; under load {load.GeneratedTokensPerSecond:N0} tokens/s, {load.FailedCount} failed");
+        return row;
     }
 
     private LoadGenerator LoadOf(LinkedCluster cluster) => new(

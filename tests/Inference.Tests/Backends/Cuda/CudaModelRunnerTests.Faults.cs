@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Backends;
+using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Backends.Cuda;
 using KvCluster.Inference.Cache;
 
@@ -7,6 +8,28 @@ namespace KvCluster.Inference.Tests.Backends.Cuda;
 
 public sealed partial class CudaModelRunnerTests
 {
+    [Theory]
+    [InlineData("raw")]
+    [InlineData("int4")]
+    public void Forward_ScratchHeldNaN_AgreesWithTheCpu(string spec)
+    {
+        Gpu.Required();
+        using CudaModelRunner gpu = CudaRunners.Demo(spec, PageBytes);
+        using CpuModelRunner cpu = DemoModel.Load(spec);
+        int[] text = [.. GoldenTests.Cases.SelectMany(golden => golden.TokenIds)];
+
+        // What the runner allocates at its first step was theirs; 38 rows are computed as 48.
+        using (var scratch = new DeviceScratch())
+        {
+            for (int i = 0; i < 64; i++)
+            {
+                scratch.Poisoned<byte>(1 << (12 + (i % 13)));
+            }
+        }
+
+        Assert.InRange(Compare(gpu, cpu, text, [17, 21], chunk: 64, steps: 3), 0, LogitsTolerance);
+    }
+
     [Fact]
     public void Forward_NoPagesLeft_FailsAloneAndGoesOnLater()
     {

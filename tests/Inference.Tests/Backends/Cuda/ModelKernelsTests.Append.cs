@@ -89,6 +89,11 @@ public sealed partial class ModelKernelsTests
         Near(Halves(queryRows, expectedQuery.Length), expectedQuery, 5e-4);
         Near(Halves(keyRows, expectedKeys.Length), expectedKeys, 5e-4);
         Near(Halves(valueRows, expectedValues.Length), expectedValues, 5e-4);
+
+        // The row without a page is in no Block, and finite where tiles of attention may read it.
+        float[] zeros = new float[kvWidth];
+        Assert.Equal(zeros, Halves(keyRows, positions.Length * kvWidth)[^kvWidth..]);
+        Assert.Equal(zeros, Halves(valueRows, positions.Length * kvWidth)[^kvWidth..]);
         float[] probed = Halves(probeQueries, 2 * heads * headSize);
         int width = heads * headSize;
         Near(probed, [.. expectedQuery.AsSpan(3 * width, width), .. expectedQuery.AsSpan(width, width)], 5e-4);

@@ -48,12 +48,27 @@ extern "C" __global__ void __launch_bounds__(THREADS) append(const __grid_consta
     launch_dependents();
     const int head = blockIdx.x * (THREADS / 32) + threadIdx.x / 32, lane = threadIdx.x % 32, row = blockIdx.y;
     const int page = work.pages[row], all = work.heads + 2 * work.kvHeads;
-    if (head >= all || page < 0)
+    if (head >= all)
     {
         return;
     }
 
     const bool isQuery = head < work.heads, isValue = head >= work.heads + work.kvHeads;
+    if (page < 0)
+    {
+        // Tiles of prefill attention end beyond their Sequence and multiply what is there by 0: it must be finite, and scratch may hold anything.
+        if (!isQuery && work.keyRows)
+        {
+            u16* to = (isValue ? work.valueRows : work.keyRows) + ((u64)row * work.kvHeads + head - work.heads - (isValue ? work.kvHeads : 0)) * HEAD_SIZE;
+            for (int i = lane; i < HEAD_SIZE; i += 32)
+            {
+                to[i] = 0;
+            }
+        }
+
+        return;
+    }
+
     const int position = work.positions[row], column = position % 64;
     const u16* from = work.projected + ((u64)row * all + head) * HEAD_SIZE;
     float x[2][PAIRS];
