@@ -14,7 +14,7 @@ internal static class TileKernel<TLanes, TVector>
     {
         int end = columnCount - ((columnCount - column) % TLanes.Count);
         int row = 0;
-        int highRows = HighRowCount(rowCount);
+        int highRows = HighRowCount(rowCount, (end - column) % (4 * TLanes.Count) != 0);
         if (highRows > 0)
         {
             RunHigh(operands, highRows, column, end);
@@ -34,11 +34,15 @@ internal static class TileKernel<TLanes, TVector>
         return end;
     }
 
-    /// <summary>Rows that go by six and four: all but up to three.</summary>
-    private static int HighRowCount(int rowCount)
+    /// <summary>
+    /// Rows that go by six and four: all but up to three. Two more than sixes are two fours in place of one six where their columns would be
+    /// left over, one vector each.
+    /// </summary>
+    private static int HighRowCount(int rowCount, bool hasColumnsLeft)
     {
         int afterSixes = rowCount % 6;
-        return rowCount - (afterSixes >= 4 ? afterSixes - 4 : afterSixes);
+        bool isFours = afterSixes == 2 && rowCount >= 8 && hasColumnsLeft;
+        return isFours ? rowCount : rowCount - (afterSixes >= 4 ? afterSixes - 4 : afterSixes);
     }
 
     private static void RunHigh(in TileOperands operands, int rowCount, int column, int end)
@@ -46,12 +50,12 @@ internal static class TileKernel<TLanes, TVector>
         for (; column <= end - (2 * TLanes.Count); column += 2 * TLanes.Count)
         {
             int row = 0;
-            for (; row <= rowCount - 6; row += 6)
+            for (; row <= rowCount - 6 && row != rowCount - 8; row += 6)
             {
                 TileBlocks<TLanes, TVector>.SixByTwo(operands, row, column);
             }
 
-            if (row < rowCount)
+            for (; row < rowCount; row += 4)
             {
                 TileBlocks<TLanes, TVector>.FourByTwo(operands, row, column);
             }

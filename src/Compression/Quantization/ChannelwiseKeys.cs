@@ -117,11 +117,20 @@ internal sealed unsafe class ChannelwiseKeys : TensorQuantiser
         {
             TokenSegment segment = _segments[i];
             Half* parameters = Scales(payload, i, head);
-            HalfConversion.ToSingle(new ReadOnlySpan<Half>(parameters, size), new Span<float>(scales, size));
-            HalfConversion.ToSingle(new ReadOnlySpan<Half>(parameters + Shape.KeyChannelCount, size), new Span<float>(scales + size, size));
+            Half* zeros = parameters + Shape.KeyChannelCount;
+            if (rowCount > ScaleFolding.StoredMaxRowCount)
+            {
+                HalfConversion.ToSingle(new ReadOnlySpan<Half>(parameters, size), new Span<float>(scales, size));
+                HalfConversion.ToSingle(new ReadOnlySpan<Half>(zeros, size), new Span<float>(scales + size, size));
+            }
+
             for (int row = 0; row < rowCount; row++)
             {
-                float sum = ScaleFolding.Fold(x + ((nint)row * xStride), scales, scales + size, scaled + ((nint)row * size), size);
+                float* from = x + ((nint)row * xStride);
+                float* to = scaled + ((nint)row * size);
+                float sum = rowCount > ScaleFolding.StoredMaxRowCount
+                    ? ScaleFolding.Fold(from, scales, scales + size, to, size)
+                    : ScaleFolding.Fold(from, parameters, zeros, to, size);
                 new Span<float>(y + ((nint)row * yStride) + segment.Start, segment.Count).Fill(sum);
             }
 

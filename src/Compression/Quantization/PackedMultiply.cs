@@ -52,7 +52,19 @@ internal abstract unsafe class PackedMultiply
     /// <param name="columnCount">A multiple of 16.</param>
     /// <param name="destination">Where they go.</param>
     /// <param name="stride">Floats from row to row there.</param>
-    public abstract void Expand(byte* packed, int rowCount, int columnCount, float* destination, int stride);
+    public void Expand(byte* packed, int rowCount, int columnCount, float* destination, int stride) =>
+        ExpandColumns(packed, rowCount, columnCount, 0, columnCount, destination, stride);
+
+    /// <summary>As <see cref="Expand"/>, of some columns.</summary>
+    /// <param name="packed">Rows of <paramref name="columnCount"/> elements, one after another.</param>
+    /// <param name="rowCount">Rows.</param>
+    /// <param name="columnCount">A multiple of 16.</param>
+    /// <param name="firstColumn">A multiple of 16.</param>
+    /// <param name="wantedColumnCount">A multiple of 16.</param>
+    /// <param name="destination">Where they go.</param>
+    /// <param name="stride">Floats from row to row there.</param>
+    public abstract void ExpandColumns(
+        byte* packed, int rowCount, int columnCount, int firstColumn, int wantedColumnCount, float* destination, int stride);
 
     /// <summary>256 bits; also what widths without a 512-bit reader run on.</summary>
     private static PackedMultiply Of256(int bitCount) => bitCount switch

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
 
@@ -12,6 +13,9 @@ namespace KvCluster.Compression.Quantization;
 /// <remarks>The order of every sum is fixed: 16 lanes by index modulo 16, then halves added until one is left.</remarks>
 internal static unsafe class ScaleFolding
 {
+    /// <summary>Up to so many rows are folded with parameters as they are stored; more share them in 32 bits.</summary>
+    public const int StoredMaxRowCount = 2;
+
     private const int Width = 16;
 
     /// <summary>Writes q·c to <paramref name="scaled"/>.</summary>
@@ -49,6 +53,25 @@ internal static unsafe class ScaleFolding
             (second * Vector256.Load(scales + i + 8)).Store(scaled + i + 8);
             lower = Vector256.FusedMultiplyAdd(first, Vector256.Load(zeros + i), lower);
             upper = Vector256.FusedMultiplyAdd(second, Vector256.Load(zeros + i + 8), upper);
+        }
+
+        return SumLanes(lower + upper);
+    }
+
+    /// <summary>As <see cref="Fold(float*, float*, float*, float*, int)"/> with parameters as they are stored: for so few x that each is folded with them once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Fold(float* x, Half* scales, Half* zeros, float* scaled, int count)
+    {
+        Vector256<float> lower = default;
+        Vector256<float> upper = default;
+        for (int i = 0; i < count; i += Width)
+        {
+            var first = Vector256.Load(x + i);
+            var second = Vector256.Load(x + i + 8);
+            (first * HalfConversion.Load8(scales + i)).Store(scaled + i);
+            (second * HalfConversion.Load8(scales + i + 8)).Store(scaled + i + 8);
+            lower = Vector256.FusedMultiplyAdd(first, HalfConversion.Load8(zeros + i), lower);
+            upper = Vector256.FusedMultiplyAdd(second, HalfConversion.Load8(zeros + i + 8), upper);
         }
 
         return SumLanes(lower + upper);

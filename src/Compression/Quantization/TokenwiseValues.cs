@@ -23,11 +23,19 @@ internal sealed unsafe class TokenwiseValues : TokenwiseTensor
         float* sums = product + ((nint)rowCount * size);
         float* parameters = sums + rowCount;
         float* channels = parameters + (2 * Tokens);
-        TokenParameters.Read(payload, parameters);
         ReadChannels(head, payload, channels);
+        if (rowCount > ScaleFolding.StoredMaxRowCount)
+        {
+            TokenParameters.Read(payload, parameters);
+        }
+
         for (int i = 0; i < rowCount; i++)
         {
-            sums[i] = ScaleFolding.Fold(x + ((nint)i * xStride), parameters, parameters + Tokens, scaled + ((nint)i * Tokens), Tokens);
+            float* from = x + ((nint)i * xStride);
+            float* to = scaled + ((nint)i * Tokens);
+            sums[i] = rowCount > ScaleFolding.StoredMaxRowCount
+                ? ScaleFolding.Fold(from, parameters, parameters + Tokens, to, Tokens)
+                : ScaleFolding.Fold(from, (Half*)payload, (Half*)payload + Tokens, to, Tokens);
         }
 
         for (int i = 0; i < _packed.Length; i++)

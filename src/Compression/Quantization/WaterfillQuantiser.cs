@@ -13,6 +13,12 @@ namespace KvCluster.Compression.Quantization;
 internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
 {
     private const int Tokens = KvGeometry.BlockTokenCount;
+    private const int TileSize = 64;
+
+    /// <summary>Up to so many, codes are unpacked in registers.</summary>
+    private const int FusedMaxQueryCount = 3;
+
+    private readonly SimdPath _path;
     private readonly BitRun[][] _keys; // by head
     private readonly BitRun[][] _values;
     private readonly float[][] _keyZeros;
@@ -25,6 +31,7 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
     public WaterfillQuantiser(LatentShape shape, IReadOnlyList<(byte[] Keys, byte[] Values)> bits, SimdPath path)
         : base(shape)
     {
+        _path = path;
         _keys = new BitRun[shape.HeadCount][];
         _values = new BitRun[shape.HeadCount][];
         _keyZeros = new float[shape.HeadCount][];
@@ -98,6 +105,12 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
             }
         }
 
+        if (queryCount > FusedMaxQueryCount)
+        {
+            AddScoresByTiles(head, payload, queries, queryStride, queryCount, scores);
+            return;
+        }
+
         foreach (BitRun run in _keys[head])
         {
             run.Packed.Multiply(queries + run.Start, queryStride, queryCount, run.Width, payload + run.Offset, Tokens, scores, Tokens, accumulate: true);
@@ -116,10 +129,60 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
             }
         }
 
+        if (queryCount > FusedMaxQueryCount)
+        {
+            AddValuesByTiles(head, payload, weights, queryCount, output, outputStride);
+            return;
+        }
+
         foreach (BitRun run in _values[head])
         {
             run.Packed.Multiply(
                 weights, Tokens, queryCount, Tokens, payload + run.Offset, run.Width, output + run.Start, outputStride, accumulate: true);
+        }
+    }
+
+    /// <summary>Runs of bits are short, and a tile costs as much to add to its sums as to multiply: tiles take 64 channels, of whatever runs.</summary>
+    private void AddScoresByTiles(int head, byte* payload, float* queries, int queryStride, int queryCount, float* scores)
+    {
+        int size = Shape.KeySize(head);
+        float* tile = TileScratch.Tile.Rent(TileSize * Tokens);
+        for (int start = 0; start < size; start += TileSize)
+        {
+            int end = Math.Min(start + TileSize, size);
+            foreach (BitRun run in _keys[head])
+            {
+                (int first, int count) = run.Within(start, end);
+                if (count > 0)
+                {
+                    byte* codes = payload + run.Offset + ((nint)(first - run.Start) * Tokens * run.BitCount / 8);
+                    run.Packed.Expand(codes, count, Tokens, tile + ((nint)(first - start) * Tokens), Tokens);
+                }
+            }
+
+            var operands = new TileOperands(queries + start, queryStride, tile, Tokens, scores, Tokens, end - start, accumulate: true);
+            TileMultiply.Multiply(_path, operands, queryCount, Tokens);
+        }
+    }
+
+    private void AddValuesByTiles(int head, byte* payload, float* weights, int queryCount, float* output, int outputStride)
+    {
+        int size = Shape.ValueSize(head);
+        float* tile = TileScratch.Tile.Rent(Tokens * TileSize);
+        for (int start = 0; start < size; start += TileSize)
+        {
+            int end = Math.Min(start + TileSize, size);
+            foreach (BitRun run in _values[head])
+            {
+                (int first, int count) = run.Within(start, end);
+                if (count > 0)
+                {
+                    run.Packed.ExpandColumns(payload + run.Offset, Tokens, run.Width, first - run.Start, count, tile + (first - start), TileSize);
+                }
+            }
+
+            var operands = new TileOperands(weights, Tokens, tile, TileSize, output + start, outputStride, Tokens, accumulate: true);
+            TileMultiply.Multiply(_path, operands, queryCount, end - start);
         }
     }
 

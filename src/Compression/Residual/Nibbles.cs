@@ -73,6 +73,35 @@ internal static unsafe class Nibbles
         return LaneDot.Fold(lower + upper);
     }
 
+    /// <summary>As <see cref="Dot"/>, of four vectors one after another.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static Vector128<float> DotFour(byte* packed, int length, float* x)
+    {
+        nint size = SizeBytes(length);
+        Vector256<float> lower0 = default, lower1 = default, lower2 = default, lower3 = default;
+        Vector256<float> upper0 = default, upper1 = default, upper2 = default, upper3 = default;
+        for (int i = 0; i < length; i += NibbleOrder.GroupLength)
+        {
+            byte* codes = packed + (i / 2);
+            var low = Vector256.Load(x + i);
+            var high = Vector256.Load(x + i + 8);
+            Read(codes, out Vector256<float> first, out Vector256<float> next);
+            lower0 = Vector256.FusedMultiplyAdd(low, first, lower0);
+            upper0 = Vector256.FusedMultiplyAdd(high, next, upper0);
+            Read(codes + size, out first, out next);
+            lower1 = Vector256.FusedMultiplyAdd(low, first, lower1);
+            upper1 = Vector256.FusedMultiplyAdd(high, next, upper1);
+            Read(codes + (2 * size), out first, out next);
+            lower2 = Vector256.FusedMultiplyAdd(low, first, lower2);
+            upper2 = Vector256.FusedMultiplyAdd(high, next, upper2);
+            Read(codes + (3 * size), out first, out next);
+            lower3 = Vector256.FusedMultiplyAdd(low, first, lower3);
+            upper3 = Vector256.FusedMultiplyAdd(high, next, upper3);
+        }
+
+        return LaneDot.Fold(lower0 + upper0, lower1 + upper1, lower2 + upper2, lower3 + upper3);
+    }
+
     /// <summary>y += factors[row]·codes[row], row after row.</summary>
     /// <param name="packed">[rowCount][length] codes.</param>
     /// <param name="rowCount">Rows.</param>

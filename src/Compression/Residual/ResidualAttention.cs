@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Quantization;
 
@@ -37,9 +38,16 @@ internal static unsafe class ResidualAttention
     {
         int rank = matrix.Rank;
         float* factors = stackalloc float[rank];
-        for (int j = 0; j < rank; j++)
+        int done = 0;
+        for (; done <= rank - 4; done += 4)
         {
-            factors[j] = Nibbles.Dot(payload + matrix.LeftStart + (j * matrix.RowCount / 2), matrix.RowCount, x) * Scale(matrix, payload, j);
+            var scales = Vector128.Load((float*)(payload + matrix.Start) + done);
+            (Nibbles.DotFour(payload + matrix.LeftStart + (done * matrix.RowCount / 2), matrix.RowCount, x) * scales).Store(factors + done);
+        }
+
+        for (; done < rank; done++)
+        {
+            factors[done] = Nibbles.Dot(payload + matrix.LeftStart + (done * matrix.RowCount / 2), matrix.RowCount, x) * Scale(matrix, payload, done);
         }
 
         Nibbles.AddRows(payload + matrix.RightStart, rank, matrix.ColumnCount, factors, y);
