@@ -48,6 +48,7 @@ public static class DecodeWorkerHost
     {
         var workerId = WorkerOptions.WorkerIdOf(options.WorkerId, "decode");
         var limits = WorkerOptions.LimitsOf(model, options.MaxSequences, options.LocalPrefillChunkTokens, options.KvBudgetBytes);
+        WorkerOptions.RetainSlabs(model, options.KvBudgetBytes);
         var services = builder.Services;
         services.AddSingleton(options);
         services.AddSingleton(_ => model);

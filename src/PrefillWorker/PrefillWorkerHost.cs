@@ -46,6 +46,7 @@ public static class PrefillWorkerHost
     {
         var workerId = WorkerOptions.WorkerIdOf(options.WorkerId, "prefill");
         var limits = WorkerOptions.LimitsOf(model, options.MaxSequences, options.KvChunkTokens, options.KvBudgetBytes);
+        WorkerOptions.RetainSlabs(model, options.KvBudgetBytes);
         var services = builder.Services;
         services.AddSingleton(options);
         services.AddSingleton(_ => model);

@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Engine;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.ServiceDefaults.Options;
@@ -33,6 +34,17 @@ internal static class WorkerOptions
     /// <param name="kvBudgetBytes">As set.</param>
     public static WorkerLimits LimitsOf(WorkerModel model, int maxSequences, int stepTokens, long kvBudgetBytes) =>
         WorkerLimits.Of(model.Footprint, maxSequences, stepTokens, KvBudgetBytesOf(kvBudgetBytes));
+
+    /// <summary>
+    /// Slabs of a GPU's prompts come and go by the gigabyte. Memory that went back to the system in between would cost page faults, which take longer than the slabs' way here.
+    /// </summary>
+    public static void RetainSlabs(WorkerModel model, long kvBudgetBytes)
+    {
+        if (model.Runner.Pages is not null)
+        {
+            SlabPool.Shared.MaxRetainedBytes = Math.Max(SlabPool.Shared.MaxRetainedBytes, KvBudgetBytesOf(kvBudgetBytes) / 4);
+        }
+    }
 
     public static WorkerDescription Describe(WorkerModel model, string workerId, WorkerRole role, int maxSequences) => new()
     {

@@ -27,7 +27,7 @@ internal sealed class DecodeCall(
         using var reservation = await AdmitAsync(plan);
         var admittedAt = parts.Time.GetTimestamp();
         await using var prefill = new DecodeCommands(commands, parts.Model.Runner.VocabularySize, cancellationToken);
-        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, plan.Blocks, parts.Model.QueryWidth);
+        await using var intake = parts.Model.CreateIntake(plan.Blocks);
         direct?.Begin(intake);
         if (!await TakeInAsync(plan, prefill, intake, direct))
         {
@@ -35,6 +35,7 @@ internal sealed class DecodeCall(
             return;
         }
 
+        await intake.UploadedAsync();
         var cache = parts.Model.CreateCache(plan.Blocks.Root, epoch);
         var sequence = new DecodeSequence(
             plan.RequestId, plan.Generation, cache, queued, plan.GivenTokenCount, parts.Options.MaxBufferedTokens);

@@ -24,6 +24,10 @@ public interface IModelRunner : IDisposable
     /// <summary>What the device holds of KV; null: KV is in the host's memory alone.</summary>
     public DevicePages? Pages => null;
 
+    /// <summary>Begins to bring a Sequence's Blocks to the device before it runs; null: steps do that, or there is nothing to do.</summary>
+    /// <param name="blockCount">Blocks that may come, within what admission has kept for the Sequence.</param>
+    public IBlockUpload? BeginUpload(int blockCount) => null;
+
     /// <summary>
     /// Computes all entries: appends their tokens to their caches, seals what fills up, and leaves logits in the batch.
     /// What goes wrong with one entry is in <see cref="StepBatch.Failure"/> and does not touch the others.

@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Backends;
 using KvCluster.Inference.Cache;
 
 namespace KvCluster.Inference.Engine;
@@ -8,13 +9,14 @@ namespace KvCluster.Inference.Engine;
 /// Collects the slabs of a Sequence's Blocks and Tail, in any order, until they can be appended to its cache: each as it was
 /// expected and of a structure that the codec reads, so nothing bad ever reaches attention. Several sources may fill it at once. Owns the leases it has been given.
 /// </summary>
-public sealed class BlockIntake : IDisposable
+public sealed class BlockIntake : IDisposable, IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly KvCodec _codec;
     private readonly ulong _modelFingerprint;
     private readonly int _queryWidth;
     private readonly SequenceBlocks _blocks;
+    private readonly IBlockUpload? _upload;
     private readonly KvBlock?[] _received;
     private readonly SlabLease?[] _tail;
     private readonly Dictionary<BlockId, int> _indexes;
@@ -26,8 +28,10 @@ public sealed class BlockIntake : IDisposable
     /// <param name="modelFingerprint">Of the model that made them.</param>
     /// <param name="blocks">What is wanted.</param>
     /// <param name="queryWidth">Channels of all query heads of the model: probes of codecs that want saliency travel with a Tail.</param>
-    public BlockIntake(KvCodec codec, ulong modelFingerprint, SequenceBlocks blocks, int queryWidth)
+    /// <param name="upload">Brings Blocks to the device as they come; disposed with this.</param>
+    public BlockIntake(KvCodec codec, ulong modelFingerprint, SequenceBlocks blocks, int queryWidth, IBlockUpload? upload = null)
     {
+        _upload = upload;
         _queryWidth = queryWidth;
         _codec = codec;
         _modelFingerprint = modelFingerprint;
@@ -148,6 +152,9 @@ public sealed class BlockIntake : IDisposable
     /// <summary>Counts a slab that failed its <see cref="Expectation"/>.</summary>
     public void CountRefused() => Interlocked.Increment(ref _refusedSlabCount);
 
+    /// <summary>What was added is on the device, where it goes there at all; before <see cref="MoveTo"/>.</summary>
+    public Task UploadedAsync() => _upload?.IdleAsync() ?? Task.CompletedTask;
+
     /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache. What comes later is dropped.</summary>
     /// <param name="cache">Takes the Blocks over.</param>
     /// <param name="maxTokenCount">Stops before a Block or Tail that would bring the cache over it.</param>
@@ -164,6 +171,7 @@ public sealed class BlockIntake : IDisposable
                 _received[i] = null;
             }
 
+            _upload?.MoveTo(cache);
             for (var layer = 0; layer < _tail.Length && takesTail; layer++)
             {
                 cache.ImportTail(layer, _tail[layer]!.Span[Slab.HeaderSizeBytes..], _blocks.TailTokenIds);
@@ -190,6 +198,15 @@ public sealed class BlockIntake : IDisposable
 
             _tailLayerCount = 0;
         }
+
+        _upload?.Dispose();
+    }
+
+    /// <summary>Also waits until what was taken on the device is given back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Dispose();
+        await UploadedAsync();
     }
 
     private bool HasTail => _tailLayerCount == _tail.Length;
@@ -241,6 +258,7 @@ public sealed class BlockIntake : IDisposable
 
         var block = _received[index] ??= new KvBlock(header.BlockId, header.FirstPosition, _tail.Length);
         block.SetSlab(header.Layer, slab);
+        _upload?.Add(index, header.Layer, slab.Share());
         return true;
     }
 

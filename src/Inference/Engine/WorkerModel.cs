@@ -91,6 +91,13 @@ public sealed class WorkerModel : IDisposable
     public SequenceCache CreateCache(BlockId root, ulong writerEpoch) =>
         new(Codec, root, Fingerprint, writerEpoch, SlabPool.Shared, QueryWidth);
 
+    /// <summary>Collects Blocks of a Sequence that is admitted, and brings them to the device, if there is one, as they come.</summary>
+    public BlockIntake CreateIntake(SequenceBlocks blocks)
+    {
+        ArgumentNullException.ThrowIfNull(blocks);
+        return new BlockIntake(Codec, Fingerprint, blocks, QueryWidth, Runner.BeginUpload(blocks.BlockIds.Length));
+    }
+
     public void Dispose()
     {
         Runner.Dispose();

@@ -92,9 +92,10 @@ internal sealed class PrefillCall(
     {
         var prefixTokenCount = plan.CachedBlockCount * KvGeometry.BlockTokenCount;
         var prefix = new SequenceBlocks(plan.Blocks.Root, plan.Blocks.TokenIds[..prefixTokenCount].ToArray(), hasTail: false);
-        using var intake = new BlockIntake(parts.Model.Codec, parts.Model.Fingerprint, prefix, parts.Model.QueryWidth);
+        await using var intake = parts.Model.CreateIntake(prefix);
         var fetch = new BlockFetch(intake, plan.Blocks.Root, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
         await fetch.ReadMissingAsync(TimeSpan.Zero, plan.CachedBlockCount, cancellationToken);
+        await intake.UploadedAsync();
         intake.MoveTo(cache, prefixTokenCount);
         cache.BeginPrompt(plan.Blocks.TokenCount);
         return intake.RefusedSlabCount;

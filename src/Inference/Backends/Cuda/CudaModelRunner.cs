@@ -29,6 +29,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private readonly CudaModelWeights _weights;
     private readonly CudaGemm _gemm;
     private readonly BlockPages _blocks;
+    private readonly SlabUploader? _uploader;
     private readonly PrefillAttention _prefillAttention;
     private readonly SlabEncoding.SlabEncoder? _encoder;
     private readonly StepExecution _execution;
@@ -53,6 +54,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
             var contents = new PageContents(codec, _attention.Payload, format.IsDecoded);
             _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
+            _uploader = contents.IsDecoded ? null : new SlabUploader(device, _blocks);
             _prefillAttention = new PrefillAttention(device, compiler, format);
             if (encodesOnDevice)
             {
@@ -149,6 +151,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     }
 
     /// <inheritdoc/>
+    public IBlockUpload? BeginUpload(int blockCount) => _uploader is null || blockCount == 0 || _lost is not null ? null : new CudaBlockUpload(_uploader, _blocks, blockCount);
+
+    /// <inheritdoc/>
     public void Forward(StepBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -195,6 +200,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private void Free()
     {
         _device.MakeCurrent();
+        _uploader?.Dispose();
         _execution?.Dispose();
         _encoder?.Dispose();
         _prefillAttention?.Dispose();

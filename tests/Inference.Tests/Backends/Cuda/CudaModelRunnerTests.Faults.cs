@@ -2,12 +2,68 @@ using KvCluster.Compression.Blocks;
 using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu;
 using KvCluster.Inference.Backends.Cuda;
+using KvCluster.Inference.Backends.Cuda.Paging;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Engine;
 
 namespace KvCluster.Inference.Tests.Backends.Cuda;
 
 public sealed partial class CudaModelRunnerTests
 {
+    [Theory]
+    [InlineData("raw")]
+    [InlineData("int4")]
+    [InlineData("zipcache")]
+    public async Task BeginUpload_SlabsAsTheyCome_SameLogitsAndNoPageIsLost(string spec)
+    {
+        const int BlockCount = 5;
+        Gpu.Required();
+        using CudaModelRunner gpu = CudaRunners.Demo(spec, PageBytes);
+        int[] text = GoldenTests.Cases[1].TokenIds[..((BlockCount + 1) * KvGeometry.BlockTokenCount)];
+        using SequenceCache source = Sequences.NewCache(gpu);
+        Sequences.Prefill(gpu, source, text, 512);
+        var blocks = new SequenceBlocks(source.Root, text[..(BlockCount * KvGeometry.BlockTokenCount)], hasTail: false);
+        using SequenceCache byStep = Sequences.NewCache(gpu), before = Sequences.NewCache(gpu);
+        using (BlockIntake intake = Filled(null, BlockCount))
+        {
+            intake.MoveTo(byStep, blocks.TokenCount);
+        }
+
+        float[] expected = Step(gpu, byStep, text[blocks.TokenCount]);
+        long free = gpu.PageTokenCounts.Free;
+        await using (Filled(gpu.BeginUpload(BlockCount), BlockCount - 2))
+        {
+            // The caller gave up.
+        }
+
+        Assert.Equal(free, gpu.PageTokenCounts.Free);
+        await using (BlockIntake intake = Filled(gpu.BeginUpload(BlockCount), BlockCount))
+        {
+            await intake.UploadedAsync();
+            intake.MoveTo(before, blocks.TokenCount);
+        }
+
+        Assert.Equal(BlockCount, Assert.IsType<CudaSequence>(before.Mirror).Sealed.Length);
+        Assert.Equal(free - blocks.TokenCount, gpu.PageTokenCounts.Free);
+        Assert.Equal(expected, Step(gpu, before, text[blocks.TokenCount]));
+
+        BlockIntake Filled(IBlockUpload? upload, int blockCount)
+        {
+            var intake = new BlockIntake(gpu.Codec, gpu.ModelFingerprint, blocks, 512, upload);
+            foreach (KvBlock block in source.Blocks.Take(blockCount))
+            {
+                for (int layer = 0; layer < block.LayerCount; layer++)
+                {
+                    SlabLease slab = block.Slab(layer)!;
+                    Assert.Equal(SlabError.None, Slab.Verify(slab.Span, intake.Expectation(block.BlockId), out SlabHeader header));
+                    Assert.Equal(SlabError.None, intake.Add(header, slab.Share()));
+                }
+            }
+
+            return intake;
+        }
+    }
+
     [Theory]
     [InlineData("raw")]
     [InlineData("int4")]
