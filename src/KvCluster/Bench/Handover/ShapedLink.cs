@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
@@ -83,14 +84,15 @@ internal sealed class ShapedLink : IAsyncDisposable
 
     private async Task CarryAsync(Socket from, Socket to, SharedSpeed speed, bool mayHold)
     {
-        var pieces = Channel.CreateUnbounded<byte[]>();
+        var pieces = Channel.CreateUnbounded<(byte[] Rented, int Length)>();
         Task sending = SendAsync(pieces.Reader, to, speed, mayHold);
         try
         {
-            var buffer = new byte[PieceSizeBytes];
-            while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var length)
+            for (int length = -1; length != 0;)
             {
-                await pieces.Writer.WriteAsync(buffer[..length]);
+                byte[] piece = ArrayPool<byte>.Shared.Rent(PieceSizeBytes);
+                length = await from.ReceiveAsync(piece.AsMemory(0, PieceSizeBytes), _stop.Token);
+                await pieces.Writer.WriteAsync((piece, length));
             }
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
@@ -104,23 +106,25 @@ internal sealed class ShapedLink : IAsyncDisposable
         to.Dispose();
     }
 
-    private async Task SendAsync(ChannelReader<byte[]> pieces, Socket to, SharedSpeed speed, bool mayHold)
+    private async Task SendAsync(ChannelReader<(byte[] Rented, int Length)> pieces, Socket to, SharedSpeed speed, bool mayHold)
     {
         try
         {
-            await foreach (byte[] piece in pieces.ReadAllAsync(_stop.Token))
+            await foreach ((byte[] piece, int length) in pieces.ReadAllAsync(_stop.Token))
             {
                 if (mayHold)
                 {
                     await _gate.Task;
                 }
 
-                await speed.PassAsync(piece.Length, _stop.Token);
-                Interlocked.Add(ref _byteCount, piece.Length);
-                for (int sent = 0; sent < piece.Length;)
+                await speed.PassAsync(length, _stop.Token);
+                Interlocked.Add(ref _byteCount, length);
+                for (int sent = 0; sent < length;)
                 {
-                    sent += await to.SendAsync(piece.AsMemory(sent), _stop.Token);
+                    sent += await to.SendAsync(piece.AsMemory(sent, length - sent), _stop.Token);
                 }
+
+                ArrayPool<byte>.Shared.Return(piece);
             }
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)

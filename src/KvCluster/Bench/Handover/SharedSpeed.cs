@@ -8,7 +8,7 @@ internal sealed class SharedSpeed : IDisposable
 
     private readonly SemaphoreSlim _turn = new(1);
     private readonly TimeProvider _time;
-    private volatile TokenBucket? _bucket;
+    private volatile TokenBucket _bucket = null!;
 
     public SharedSpeed(double bitsPerSecond, TimeProvider time)
     {
@@ -16,27 +16,20 @@ internal sealed class SharedSpeed : IDisposable
         Set(bitsPerSecond);
     }
 
-    /// <summary>From the next piece on. Infinite: nothing waits for anything.</summary>
+    /// <summary>From the next piece on.</summary>
     public void Set(double bitsPerSecond)
     {
         double bytesPerSecond = bitsPerSecond / 8;
-        _bucket = double.IsFinite(bytesPerSecond)
-            ? new TokenBucket(bytesPerSecond, Math.Max(ShapedLink.PieceSizeBytes, (int)(bytesPerSecond * LatestTimerSeconds)), _time)
-            : null;
+        _bucket = new TokenBucket(bytesPerSecond, Math.Max(ShapedLink.PieceSizeBytes, (int)(bytesPerSecond * LatestTimerSeconds)), _time);
     }
 
     /// <summary>Returns when <paramref name="sizeBytes"/> may pass.</summary>
     public async Task PassAsync(int sizeBytes, CancellationToken cancellationToken)
     {
-        if (_bucket is null)
-        {
-            return;
-        }
-
         await _turn.WaitAsync(cancellationToken);
         try
         {
-            await (_bucket?.TakeAsync(sizeBytes, cancellationToken) ?? ValueTask.CompletedTask);
+            await _bucket.TakeAsync(sizeBytes, cancellationToken);
         }
         finally
         {

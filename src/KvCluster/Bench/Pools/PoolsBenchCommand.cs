@@ -22,7 +22,7 @@ internal static class PoolsBenchCommand
     public static Command Create()
     {
         Option<string> devices = new("--devices") { HelpName = "LIST", Description = "GPU of the prefill and of the decode worker", DefaultValueFactory = _ => "0,1" };
-        Option<double[]> gbps = new("--gbps") { HelpName = "N", Description = "Speed of the links, gigabits a second each way; may be repeated (and always without limit)" };
+        Option<double[]> gbps = new("--gbps") { HelpName = "N", Description = "Speed of the links, gigabits a second each way; may be repeated (always also without links)" };
         Option<int> tokens = Count("--tokens", "Tokens of a prompt", 4096);
         Option<int> answer = Count("--answer", "Tokens of an answer under load", 128);
         Option<int> clients = Count("--clients", "Clients at once", 16);
@@ -52,7 +52,7 @@ internal static class PoolsBenchCommand
                     HandOff = parsed.GetRequiredValue(handOff),
                 },
                 Devices = DevicesOption.Of(parsed.GetRequiredValue(devices), "cuda", workerCount: 2),
-                BitsPerSecond = [double.PositiveInfinity, .. speeds.Select(speed => 1e9 * speed)],
+                BitsPerSecond = [.. speeds.Select(speed => 1e9 * speed)],
                 PromptTokenCount = parsed.GetRequiredValue(tokens),
                 AnswerTokenCount = parsed.GetRequiredValue(answer),
                 ClientCount = parsed.GetRequiredValue(clients),
@@ -83,7 +83,7 @@ internal static class PoolsBenchCommand
         foreach (PoolsRow row in rows)
         {
             table.AddRow(
-                Markup.Escape(row.KvSpec), Pools(row.BitsPerSecond), (row.Alone.LinkBytes / 1e6).ToString("0.0"), row.Alone.FirstTokenMs.ToString("0.0"),
+                Markup.Escape(row.KvSpec), row.Pools, (row.Alone.LinkBytes / 1e6).ToString("0.0"), row.Alone.FirstTokenMs.ToString("0.0"),
                 row.Alone.HandoverMs.ToString("0.0"), Ms(row.Load.TimeToFirstToken, 0.5), Ms(row.Load.TimeToFirstToken, 0.95), Ms(row.Load.TimeBetweenTokens, 0.5),
                 Ms(row.Load.TimeBetweenTokens, 0.95), Ms(row.Load.LongestGap, 0.5), Ms(row.Load.LongestGap, 0.95), row.Load.GeneratedTokensPerSecond.ToString("N0"),
                 row.Load.RequestsPerSecond.ToString("0.00"), $"{row.Load.FailedCount}");
@@ -94,13 +94,6 @@ internal static class PoolsBenchCommand
 
         static string Ms(IReadOnlyList<TimeSpan> sorted, double share) => LoadResult.Percentile(sorted, share).TotalMilliseconds.ToString("0.0");
     }
-
-    private static string Pools(double? bitsPerSecond) => bitsPerSecond switch
-    {
-        null => "one GPU",
-        double.PositiveInfinity => "two GPUs",
-        { } speed => $"two, {speed / 1e9:0.##} Gb/s",
-    };
 
     private static Option<int> Count(string name, string description, int standard)
     {

@@ -11,7 +11,7 @@ internal sealed record PoolsBenchOptions
     /// <summary>GPUs of the prefill and of the decode worker. Both workers are on the first GPU in the run that this is compared with.</summary>
     public required IReadOnlyList<int> Devices { get; init; }
 
-    /// <summary>Speeds of each direction of the links between workers and store; infinite: as fast as they go.</summary>
+    /// <summary>Speeds of each direction of links between workers and store, after a run without any.</summary>
     public required IReadOnlyList<double> BitsPerSecond { get; init; }
 
     public int PromptTokenCount { get; init; } = 4096;

@@ -13,49 +13,70 @@ internal sealed class PoolsBenchmark(PoolsBenchOptions options, IProgress<string
     {
         var rows = new List<PoolsRow>();
         ClusterOptions cluster = options.Cluster with { KvSpec = kvSpec };
-        progress.Report($"{kvSpec}: both pools on one GPU");
-        await using (LinkedCluster one = await LinkedCluster.StartAsync(cluster, double.PositiveInfinity, cancellationToken))
+        rows.Add(await MeasureAsync(cluster, null, null, cancellationToken));
+        cluster = cluster with { Devices = options.Devices };
+        rows.Add(await MeasureAsync(cluster, null, null, cancellationToken));
+        if (options.BitsPerSecond.Count == 0)
         {
-            await WarmAsync(one, cancellationToken);
-            rows.Add(await MeasureAsync(kvSpec, null, one, cancellationToken));
+            return rows;
         }
 
-        await using LinkedCluster two = await LinkedCluster.StartAsync(cluster with { Devices = options.Devices }, double.PositiveInfinity, cancellationToken);
-        await WarmAsync(two, cancellationToken);
+        await using LinkedCluster linked = await StartAsync(cluster, options.BitsPerSecond[0], cancellationToken);
         foreach (double speed in options.BitsPerSecond)
         {
-            progress.Report($"{kvSpec}: two GPUs, links of {speed / 1e9:0.##} Gb/s");
-            two.SetSpeed(speed);
-            rows.Add(await MeasureAsync(kvSpec, speed, two, cancellationToken));
+            linked.SetSpeed(speed);
+            rows.Add(await MeasureAsync(cluster, speed, linked, cancellationToken));
         }
 
         return rows;
     }
 
-    private async Task WarmAsync(LinkedCluster cluster, CancellationToken cancellationToken)
+    /// <summary>Starts a cluster and lets it compile and connect.</summary>
+    private async Task<LinkedCluster> StartAsync(ClusterOptions cluster, double bitsPerSecond, CancellationToken cancellationToken)
     {
-        for (int i = 0; i < WarmRounds; i++)
+        LinkedCluster started = await LinkedCluster.StartAsync(cluster, bitsPerSecond, cancellationToken);
+        try
         {
-            await HandoverRequest.AskAsync(cluster.Connection, _prompts.Next(options.PromptTokenCount), cluster.UsedLinks, null, cancellationToken);
-        }
+            for (int i = 0; i < WarmRounds; i++)
+            {
+                await AskAsync(started, cancellationToken);
+            }
 
-        await LoadOf(cluster).RunAsync(options.ClientCount, options.ClientCount, cancellationToken);
+            await LoadOf(started).RunAsync(options.ClientCount, options.ClientCount, cancellationToken);
+            return started;
+        }
+        catch
+        {
+            await started.DisposeAsync();
+            throw;
+        }
     }
 
-    private async Task<PoolsRow> MeasureAsync(string kvSpec, double? bitsPerSecond, LinkedCluster cluster, CancellationToken cancellationToken)
+    /// <param name="cluster">How it is made.</param>
+    /// <param name="bitsPerSecond">Of its links. Null: it has none.</param>
+    /// <param name="running">Null: one is started for this.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task<PoolsRow> MeasureAsync(ClusterOptions cluster, double? bitsPerSecond, LinkedCluster? running, CancellationToken cancellationToken)
     {
+        string pools = PoolsRow.Describe(cluster.Devices.Count == 0, bitsPerSecond);
+        progress.Report($"{cluster.KvSpec}: {pools}");
+        await using LinkedCluster? own = running is null ? await StartAsync(cluster, double.PositiveInfinity, cancellationToken) : null;
+        LinkedCluster measured = running ?? own!;
         var alone = new List<HandoverTiming>();
         for (int round = 0; round < options.RoundCount; round++)
         {
-            alone.Add(await HandoverRequest.AskAsync(cluster.Connection, _prompts.Next(options.PromptTokenCount), cluster.UsedLinks, null, cancellationToken));
+            alone.Add(await AskAsync(measured, cancellationToken));
         }
 
-        LoadResult load = await LoadOf(cluster).RunAsync(options.ClientCount, options.RequestCount, cancellationToken);
-        var row = new PoolsRow(kvSpec, bitsPerSecond, HandoverTiming.Median(alone), load);
+        LoadResult load = await LoadOf(measured).RunAsync(options.ClientCount, options.RequestCount, cancellationToken);
+        var row = new PoolsRow(cluster.KvSpec, pools, HandoverTiming.Median(alone), load);
         progress.Report(
-            $"{kvSpec}: TTFT {row.Alone.FirstTokenMs:0.0} ms, hand-over {row.Alone.HandoverMs:0.0} ms; under load {load.GeneratedTokensPerSecond:N0} tokens/s, {load.FailedCount} failed");
+            $"{cluster.KvSpec}: {pools}: TTFT {row.Alone.FirstTokenMs:0.0} ms, hand-over {row.Alone.HandoverMs:0.0} ms; under load {load.GeneratedTokensPerSecond:N0} tokens/s, {load.FailedCount} failed");
         return row;
     }
+
+    private Task<HandoverTiming> AskAsync(LinkedCluster cluster, CancellationToken cancellationToken) =>
+        HandoverRequest.AskAsync(cluster.Connection, _prompts.Next(options.PromptTokenCount), cluster.UsedLinks, null, cancellationToken);
 
     private LoadGenerator LoadOf(LinkedCluster cluster) => new(
         cluster.Connection.Inference, () => RandomPrompts.Request(_prompts.Next(options.PromptTokenCount), options.AnswerTokenCount));
