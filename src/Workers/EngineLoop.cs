@@ -95,20 +95,20 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     protected abstract ISlabSink? Begin(TSequence sequence);
 
     /// <summary>Takes in an entry's result; true when the Sequence is done, well or not.</summary>
-    protected abstract bool Commit(TSequence sequence, SequenceFailedException? failure, Span<float> logits);
+    protected abstract bool Commit(TSequence sequence, SequenceFailedException? failure, StepToken token);
 
     /// <summary>Samples the next token of a Sequence and sends it on; the failure, if that can't be done.</summary>
-    protected abstract SequenceFailedException? Emit(TSequence sequence, Span<float> logits);
+    protected abstract SequenceFailedException? Emit(TSequence sequence, StepToken token);
 
     /// <summary>A step has ended.</summary>
     protected abstract void Record(TimeSpan elapsed, int sequenceCount, int tokenCount);
 
     /// <summary>A fault in one Sequence's sampling must not end the thread that serves them all.</summary>
-    protected SequenceFailedException? TryEmit(TSequence sequence, Span<float> logits)
+    protected SequenceFailedException? TryEmit(TSequence sequence, StepToken token)
     {
         try
         {
-            return Emit(sequence, logits);
+            return Emit(sequence, token);
         }
         catch (Exception error)
         {
@@ -208,7 +208,8 @@ internal abstract class EngineLoop<TSequence> : IDisposable
                 {
                     var sequence = _sequences[i];
                     var tokens = sequence.Generation.TokenIds.Slice(sequence.Cache.TokenCount, _grants[i]);
-                    _batch.Add(sequence.Cache, tokens, wantsLogits: _grants[i] == sequence.PendingTokenCount, Begin(sequence));
+                    bool isLast = _grants[i] == sequence.PendingTokenCount;
+                    _batch.Add(sequence.Cache, tokens, isLast, Begin(sequence), isLast ? sequence.Generation.Draw : null);
                 }
             }
 
@@ -240,6 +241,8 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     private bool Commit(TSequence sequence, int entry, SequenceFailedException? failure)
     {
         failure ??= _batch.Failure(entry) != StepFailure.None ? SequenceFailedException.Of(_batch, entry) : null;
-        return Commit(sequence, failure, failure is null && sequence.PendingTokenCount == 0 ? _batch.Logits(entry) : default);
+        return Commit(sequence, failure, failure is null && sequence.PendingTokenCount == 0 ? Token(entry) : new StepToken(-1, default));
     }
+
+    private StepToken Token(int entry) => _batch.DrawnToken(entry) is >= 0 and var drawn ? new StepToken(drawn, default) : new StepToken(-1, _batch.Logits(entry));
 }

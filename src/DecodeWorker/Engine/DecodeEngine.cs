@@ -55,7 +55,7 @@ internal sealed class DecodeEngine : EngineLoop<DecodeSequence>
 
     protected override ISlabSink? Begin(DecodeSequence sequence) => _sink;
 
-    protected override bool Commit(DecodeSequence sequence, SequenceFailedException? failure, Span<float> logits)
+    protected override bool Commit(DecodeSequence sequence, SequenceFailedException? failure, StepToken token)
     {
         if (failure is null)
         {
@@ -65,7 +65,7 @@ internal sealed class DecodeEngine : EngineLoop<DecodeSequence>
                 return false;
             }
 
-            failure = TryEmit(sequence, logits);
+            failure = TryEmit(sequence, token);
         }
 
         if (failure is null && sequence.Generation.End == SequenceEnd.None)
@@ -79,17 +79,17 @@ internal sealed class DecodeEngine : EngineLoop<DecodeSequence>
 
     protected override void Record(TimeSpan elapsed, int sequenceCount, int tokenCount) => _metrics.RecordStep(elapsed, sequenceCount, tokenCount);
 
-    protected override SequenceFailedException? Emit(DecodeSequence sequence, Span<float> logits)
+    protected override SequenceFailedException? Emit(DecodeSequence sequence, StepToken token)
     {
-        var token = sequence.Generation.Choose(_sampler, logits);
-        if (token.Status != SampleStatus.Ok)
+        var chosen = token.Choose(sequence.Generation, _sampler);
+        if (chosen.Status != SampleStatus.Ok)
         {
-            return SequenceFailedException.Of(token.Status);
+            return SequenceFailedException.Of(chosen.Status);
         }
 
-        var logprob = sequence.Generation.WantsLogprobs ? LogprobMessages.From(token) : null;
-        var end = sequence.Generation.Commit(token.Id);
-        sequence.Emit(new DecodeOutput(token.Id, logprob, end));
+        var logprob = sequence.Generation.WantsLogprobs ? LogprobMessages.From(chosen) : null;
+        var end = sequence.Generation.Commit(chosen.Id);
+        sequence.Emit(new DecodeOutput(chosen.Id, logprob, end));
         return null;
     }
 }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Sampling;
 
 namespace KvCluster.Inference.Backends;
 
@@ -47,8 +48,9 @@ public sealed unsafe class StepBatch
     /// <param name="tokenIds">At least one; copied.</param>
     /// <param name="wantsLogits">Whether <see cref="Logits(int)"/> is needed.</param>
     /// <param name="sink">Hears of the slabs sealed in this step; may be null.</param>
+    /// <param name="draw">All that is wanted of the logits after the last token is what this draws; a runner that does not draw leaves the logits.</param>
     /// <returns>Index of the entry.</returns>
-    public int Add(SequenceCache cache, ReadOnlySpan<int> tokenIds, bool wantsLogits, ISlabSink? sink = null)
+    public int Add(SequenceCache cache, ReadOnlySpan<int> tokenIds, bool wantsLogits, ISlabSink? sink = null, TokenDraw? draw = null)
     {
         ArgumentNullException.ThrowIfNull(cache);
         ArgumentOutOfRangeException.ThrowIfZero(tokenIds.Length, nameof(tokenIds));
@@ -66,6 +68,8 @@ public sealed unsafe class StepBatch
             FirstToken = TokenCount,
             TokenCount = tokenIds.Length,
             WantsLogits = wantsLogits,
+            Draw = wantsLogits && !WantsAllLogits ? draw : null,
+            DrawnToken = -1,
             FirstLogitsRow = -1,
             TopToken = -1,
         };
@@ -74,7 +78,7 @@ public sealed unsafe class StepBatch
         return EntryCount++;
     }
 
-    /// <inheritdoc cref="Add(SequenceCache, ReadOnlySpan{int}, bool, ISlabSink?)"/>
+    /// <inheritdoc cref="Add(SequenceCache, ReadOnlySpan{int}, bool, ISlabSink?, TokenDraw?)"/>
     public int Add(SequenceCache cache, int tokenId, bool wantsLogits, ISlabSink? sink = null) =>
         Add(cache, new ReadOnlySpan<int>(in tokenId), wantsLogits, sink);
 
@@ -93,15 +97,19 @@ public sealed unsafe class StepBatch
     public Span<float> Logits(int entryIndex, int tokenIndex)
     {
         ref StepEntry entry = ref Entries[entryIndex];
-        if (entry.FirstLogitsRow < 0)
+        if (entry.FirstLogitsRow < 0 || entry.DrawnToken >= 0)
         {
-            throw new InvalidOperationException($"Entry {entryIndex} has no logits: {(entry.WantsLogits ? entry.Failure : "not asked for")}.");
+            string reason = !entry.WantsLogits ? "not asked for" : entry.DrawnToken >= 0 ? "its token was drawn" : $"{entry.Failure}";
+            throw new InvalidOperationException($"Entry {entryIndex} has no logits: {reason}.");
         }
 
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)tokenIndex, (uint)(WantsAllLogits ? entry.TokenCount : 1), nameof(tokenIndex));
         long row = entry.FirstLogitsRow + tokenIndex;
         return _borrowed != null ? new Span<float>(_borrowed + (row * _logitsStride), _vocabularySize) : _logits.AsSpan((int)row * _logitsStride, _vocabularySize);
     }
+
+    /// <summary>The token that was drawn for an entry; -1: none was, and <see cref="Logits(int)"/> are there if they were wanted.</summary>
+    public int DrawnToken(int entryIndex) => Entries[entryIndex].DrawnToken;
 
     /// <summary>The token of the greatest logit after the entry's last token; of several the first.</summary>
     /// <exception cref="InvalidOperationException">The entry failed or did not want logits.</exception>

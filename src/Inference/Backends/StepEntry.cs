@@ -1,4 +1,5 @@
 using KvCluster.Inference.Cache;
+using KvCluster.Inference.Sampling;
 
 namespace KvCluster.Inference.Backends;
 
@@ -16,6 +17,12 @@ internal struct StepEntry
 
     public int TokenCount;
     public bool WantsLogits;
+
+    /// <summary>Only the token that this draws is wanted of the logits, if the runner can say it.</summary>
+    public TokenDraw? Draw;
+
+    /// <summary>What was drawn; -1: nothing, and the logits are there.</summary>
+    public int DrawnToken;
     public StepFailure Failure;
 
     /// <summary>Where K or V was not finite, when that is the failure.</summary>

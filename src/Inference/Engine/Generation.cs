@@ -77,6 +77,17 @@ public sealed class Generation
     /// <summary>Valid until the next <see cref="Commit"/>.</summary>
     public ReadOnlySpan<int> TokenIds => CollectionsMarshal.AsSpan(_tokenIds);
 
+    /// <summary>What draws the next token, when nothing but it is wanted of the logits: without penalties, bias, log probabilities and forced tokens.</summary>
+    public TokenDraw? Draw =>
+        GeneratedTokenCount < _forcedTokenIds.Length || _parameters.LogprobCount is not null || _parameters.HasPenalties || _parameters.LogitBias.Count > 0
+            ? null
+            : new TokenDraw(
+                _parameters.Temperature,
+                _parameters.TopK,
+                _parameters.TopP,
+                _parameters.MinP,
+                _parameters.IsGreedy ? 0 : Philox.Uniform(_seed, _tokenIds.Count));
+
     /// <summary>Chooses the next token; does not append it.</summary>
     /// <param name="sampler">Scratch; its spans stay valid until its next use.</param>
     /// <param name="logits">After the last token; changed in place.</param>

@@ -14,5 +14,8 @@ public readonly ref struct SampledToken
     /// <summary>The most likely tokens, most likely first, lower id first among equals.</summary>
     public ReadOnlySpan<TokenLogprob> TopLogprobs { get; init; }
 
+    /// <summary>Chosen by a <see cref="TokenDraw"/>.</summary>
+    public static SampledToken Drawn(int id) => new() { Id = id, Logprob = float.NaN };
+
     internal static SampledToken Failed(SampleStatus status) => new() { Status = status, Id = -1, Logprob = float.NaN };
 }

@@ -46,7 +46,7 @@ internal sealed class PrefillEngine : EngineLoop<PrefillSequence>
         return sequence.Outbox;
     }
 
-    protected override bool Commit(PrefillSequence sequence, SequenceFailedException? failure, Span<float> logits)
+    protected override bool Commit(PrefillSequence sequence, SequenceFailedException? failure, StepToken token)
     {
         sequence.CountQueued();
         if (failure is null && sequence.PendingTokenCount > 0)
@@ -54,24 +54,24 @@ internal sealed class PrefillEngine : EngineLoop<PrefillSequence>
             return false;
         }
 
-        sequence.Release(failure ?? TryEmit(sequence, logits));
+        sequence.Release(failure ?? TryEmit(sequence, token));
         return true;
     }
 
     protected override void Record(TimeSpan elapsed, int sequenceCount, int tokenCount) => _metrics.RecordStep(elapsed, sequenceCount, tokenCount);
 
-    protected override SequenceFailedException? Emit(PrefillSequence sequence, Span<float> logits)
+    protected override SequenceFailedException? Emit(PrefillSequence sequence, StepToken token)
     {
-        var token = sequence.Generation.Choose(_sampler, logits);
-        if (token.Status != SampleStatus.Ok)
+        var chosen = token.Choose(sequence.Generation, _sampler);
+        if (chosen.Status != SampleStatus.Ok)
         {
-            return SequenceFailedException.Of(token.Status);
+            return SequenceFailedException.Of(chosen.Status);
         }
 
         // The token goes out before the Tail is packed: it decides the time to the first token.
-        var logprob = sequence.Generation.WantsLogprobs ? LogprobMessages.From(token) : null;
+        var logprob = sequence.Generation.WantsLogprobs ? LogprobMessages.From(chosen) : null;
         var computed = sequence.Generation.TokenCount - sequence.CachedTokenCount;
-        sequence.SetSample(new PrefillSample(token.Id, logprob, computed, sequence.StartedAt, Time.GetTimestamp()));
+        sequence.SetSample(new PrefillSample(chosen.Id, logprob, computed, sequence.StartedAt, Time.GetTimestamp()));
         if (sequence.SendsTail && sequence.Cache.TailBlockId is { } tailId)
         {
             for (var layer = 0; layer < Runner.Geometry.LayerCount; layer++)

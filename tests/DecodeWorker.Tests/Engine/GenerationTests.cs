@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using KvCluster.Inference.Engine;
 using KvCluster.Inference.Sampling;
 
@@ -47,5 +48,33 @@ public sealed class GenerationTests
         var token = forced.Choose(new Sampler(), logits);
         Assert.Equal(0, token.Id);
         Assert.Equal(top.Single(item => item.Id == 0).Logprob, token.Logprob, 1e-6f);
+    }
+
+    [Fact]
+    public void Draw_OnlyTheTokenIsWanted_HasAllThatItDependsOn()
+    {
+        var parameters = new SamplingParameters { Temperature = 0.7f, TopK = 5, TopP = 0.8f, MinP = 0.1f };
+        var generation = new Generation([1, 1], 1, parameters, [], 9, [], 100);
+
+        TokenDraw draw = generation.Draw!.Value;
+        Assert.Equal((0.7f, 5, 0.8f, 0.1f), (draw.Temperature, draw.TopK, draw.TopP, draw.MinP));
+        generation.Commit(4);
+        Assert.NotEqual(draw.Uniform, generation.Draw!.Value.Uniform);
+        Assert.Equal(draw, new Generation([1, 1], 1, parameters, [], 9, [], 100).Draw);
+        Assert.True(new Generation([1], 1, new SamplingParameters(), [], 0, [], 100).Draw!.Value.IsGreedy);
+    }
+
+    [Fact]
+    public void Draw_LogitsAreWantedThemselves_IsNone()
+    {
+        SamplingParameters[] all =
+        [
+            new() { LogprobCount = 0 },
+            new() { PresencePenalty = 1 },
+            new() { RepetitionPenalty = 1.1f },
+            new() { LogitBias = ImmutableDictionary<int, float>.Empty.Add(3, 1) },
+        ];
+        Assert.All(all, parameters => Assert.Null(new Generation([1], 1, parameters, [], 0, [], 100).Draw));
+        Assert.Null(new Generation([1], 1, new SamplingParameters(), [2], 0, [], 100).Draw);
     }
 }

@@ -72,6 +72,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
                 new PrefillStep(Config, buffers, _blocks, _prefillAttention),
                 new BlockSealer(Config, _blocks, _encoder, codec),
                 new PromptSealer(Config, codec, _blocks),
+                new StepDraws(_kernels, VocabularySize, _weights.PaddedVocabularySize),
                 new StepResults(VocabularySize, _weights.PaddedVocabularySize));
         }
         catch (Exception error)

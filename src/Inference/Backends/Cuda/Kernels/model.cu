@@ -5,6 +5,7 @@
 //   append       q, k: bias, norm of the head, RoPE; k, v to the open Block in 16 bits grid (heads in groups of 8 warps, rows)
 //   gate         out = silu(gate + bias) * (up + bias)                                bf16 -> bf16; grid (parts of a row, rows)
 //   pick         greatest logit of a row, its first place, and whether all are finite grid (rows)
+//   draw         a token of a row by temperature, top-k, top-p and min-p: draw.cuh   grid (rows)
 //   fill_random  uniform weights from a hash of their place, for synthetic models     grid (any)
 //
 // A row is a token of the step. Rows that only fill up a batch have page -1: nothing of them is stored.
@@ -240,6 +241,8 @@ extern "C" __global__ void __launch_bounds__(1024) pick(const __grid_constant__ 
         work.picked[blockIdx.x] = make_int2(place < work.vocabulary ? place : 0, finite);
     }
 }
+
+#include "draw.cuh"
 
 struct Fill
 {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using KvCluster.Inference.Backends.Cuda.Compilation;
 using KvCluster.Inference.Backends.Cuda.Interop;
+using KvCluster.Inference.Sampling;
 
 namespace KvCluster.Inference.Backends.Cuda.Model;
 
@@ -10,6 +11,7 @@ internal sealed class ModelKernels : IDisposable
     private const int ThreadCount = 256;
     private const int WarpCount = ThreadCount / 32;
     private const int PickThreadCount = 1024;
+    private const int DrawThreadCount = 1024;
     private const int FillBlockCount = 2048;
 
     private readonly CudaModule _module;
@@ -18,6 +20,7 @@ internal sealed class ModelKernels : IDisposable
     private readonly CudaKernel _append;
     private readonly CudaKernel _gate;
     private readonly CudaKernel _pick;
+    private readonly CudaKernel _draw;
     private readonly CudaKernel _fill;
     private readonly bool _isEarly;
 
@@ -30,6 +33,7 @@ internal sealed class ModelKernels : IDisposable
         _append = _module.Kernel("append");
         _gate = _module.Kernel("gate");
         _pick = _module.Kernel("pick");
+        _draw = _module.Kernel("draw");
         _fill = _module.Kernel("fill_random");
     }
 
@@ -44,6 +48,8 @@ internal sealed class ModelKernels : IDisposable
         _gate.Launch(stream, ((work.Width / 8) + ThreadCount - 1) / ThreadCount, rows, ThreadCount, _isEarly, work);
 
     public void Launch(CudaStream stream, in Pick work, int rows) => _pick.Launch(stream, rows, 1, PickThreadCount, _isEarly, work);
+
+    public void Launch(CudaStream stream, in Draw work, int rows) => _draw.Launch(stream, rows, 1, DrawThreadCount, isEarly: false, work);
 
     public void Launch(CudaStream stream, in Fill work) => _fill.Launch(stream, FillBlockCount, 1, ThreadCount, isEarly: false, work);
 
@@ -111,6 +117,40 @@ internal sealed class ModelKernels : IDisposable
         public ulong Picked;
         public int VocabularySize;
         public int Stride;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Draw
+    {
+        public ulong Logits;
+        public ulong Rows;
+        public ulong Picked;
+        public int VocabularySize;
+        public int Stride;
+    }
+
+    /// <summary>An element of <see cref="Draw.Rows"/>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct DrawRow
+    {
+        public double Uniform;
+        public float InverseTemperature;
+        public float TopP;
+        public float MinP;
+        public int TopK;
+        public int IsDrawn;
+        public int IsSorted;
+
+        public static DrawRow Of(in TokenDraw draw, int vocabularySize) => new()
+        {
+            Uniform = draw.Uniform,
+            InverseTemperature = 1 / draw.Temperature,
+            TopP = draw.TopP,
+            MinP = draw.MinP,
+            TopK = draw.TopK < vocabularySize ? draw.TopK : 0,
+            IsDrawn = draw.IsGreedy ? 0 : 1,
+            IsSorted = draw.IsSorted(vocabularySize) ? 1 : 0,
+        };
     }
 
     [StructLayout(LayoutKind.Sequential)]

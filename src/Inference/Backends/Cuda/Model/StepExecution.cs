@@ -16,6 +16,7 @@ internal sealed class StepExecution(
     PrefillStep prefill,
     BlockSealer sealer,
     PromptSealer promptSealer,
+    StepDraws draws,
     StepResults results) : IDisposable
 {
     private readonly StepPages _pages = new(blocks);
@@ -49,6 +50,7 @@ internal sealed class StepExecution(
     public void Dispose()
     {
         ForgetGraphs();
+        draws.Dispose();
         results.Dispose();
         sealer.Dispose();
         promptSealer.Dispose();
@@ -65,6 +67,10 @@ internal sealed class StepExecution(
         if (!isDecode)
         {
             prefill.Begin(batch, plan, _pages);
+        }
+        else
+        {
+            AssignLogitsRows(batch);
         }
 
         int logitsRows = isDecode ? rows : RowBucket.Of(Math.Max(1, plan.LogitsRows.Length));
@@ -85,11 +91,12 @@ internal sealed class StepExecution(
             Prefill(batch, rows, logitsRows);
         }
 
-        results.Fetch(stream, buffers, rows, logitsRows, batch.WantsTopTokens);
+        draws.Launch(stream, batch, buffers, logitsRows);
+        results.Fetch(stream, buffers, rows, logitsRows, !batch.WantsTopTokens && draws.LeavesLogits);
         long waits = Stopwatch.GetTimestamp();
         stream.Synchronize();
         long done = Stopwatch.GetTimestamp();
-        results.Give(batch, plan, isDecode);
+        results.Give(batch, plan, stream, buffers);
         promptSealer.End(batch);
         if (isDecode)
         {
@@ -109,6 +116,18 @@ internal sealed class StepExecution(
         }
 
         return isDecode;
+    }
+
+    /// <summary>In a decode step every row has logits, in its own place, wanted or not.</summary>
+    private static void AssignLogitsRows(StepBatch batch)
+    {
+        int row = 0;
+        foreach (ref StepEntry entry in batch.Entries)
+        {
+            bool isComputed = entry.Failure is StepFailure.None or StepFailure.OutOfDeviceMemory;
+            entry.FirstLogitsRow = isComputed && entry.WantsLogits ? row : -1;
+            row += isComputed ? 1 : 0;
+        }
     }
 
     private void Decode(int rows)

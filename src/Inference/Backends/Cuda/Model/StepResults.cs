@@ -5,6 +5,9 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 /// <summary>What comes back of a step, in pinned memory: logits, the greatest of each row, and rows whose K or V did not fit.</summary>
 internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : IDisposable
 {
+    /// <summary>As draw.cuh has it.</summary>
+    private const int Undrawn = -2;
+
     private PinnedMemory? _logits;
     private PinnedMemory? _picked;
     private PinnedMemory? _failures;
@@ -19,9 +22,14 @@ internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : ID
     }
 
     /// <summary>Queues the copies.</summary>
-    public void Fetch(CudaStream stream, StepBuffers buffers, int rows, int logitsRows, bool onlyTopTokens)
+    /// <param name="stream">Of the step.</param>
+    /// <param name="buffers">Of the step.</param>
+    /// <param name="rows">Of the step.</param>
+    /// <param name="logitsRows">Likewise.</param>
+    /// <param name="wantsLogits">An entry wants more than a token.</param>
+    public void Fetch(CudaStream stream, StepBuffers buffers, int rows, int logitsRows, bool wantsLogits)
     {
-        _hasLogits = !onlyTopTokens;
+        _hasLogits = wantsLogits;
         stream.CopyToHost(_failures!.Pointer, buffers.Control + StepTables.OffsetsOf(rows).Failures, rows * sizeof(int));
         stream.CopyToHost(_picked!.Pointer, buffers.Picked, logitsRows * 2 * sizeof(int));
         if (_hasLogits)
@@ -32,25 +40,18 @@ internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : ID
         }
     }
 
-    /// <summary>Gives the batch its failures and logits, once the device has passed.</summary>
+    /// <summary>Gives the batch its failures, tokens and logits, once the device has passed.</summary>
     /// <param name="batch">Of the step.</param>
     /// <param name="plan">Likewise.</param>
-    /// <param name="isRowEach">Every row has logits, in its own place, wanted or not.</param>
-    public void Give(StepBatch batch, StepPlan plan, bool isRowEach)
+    /// <param name="stream">Brings the logits of tokens that the device did not draw after all.</param>
+    /// <param name="buffers">Of the step.</param>
+    public void Give(StepBatch batch, StepPlan plan, CudaStream stream, StepBuffers buffers)
     {
         var failures = new ReadOnlySpan<int>((int*)_failures!.Pointer, _rows);
         int* picked = (int*)_picked!.Pointer;
-        int row = 0;
         foreach (ref StepEntry entry in batch.Entries)
         {
-            bool isComputed = entry.Failure is StepFailure.None or StepFailure.NonFiniteKeyValue or StepFailure.OutOfDeviceMemory;
             MarkFailure(ref entry, plan, failures);
-            if (isRowEach && isComputed)
-            {
-                entry.FirstLogitsRow = entry.WantsLogits ? row : -1;
-                row++;
-            }
-
             int count = entry.FirstLogitsRow < 0 ? 0 : batch.WantsAllLogits ? entry.TokenCount : 1;
             for (int i = entry.FirstLogitsRow; i < entry.FirstLogitsRow + count && entry.Failure == StepFailure.None; i++)
             {
@@ -58,13 +59,19 @@ internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : ID
             }
 
             entry.TopToken = count > 0 ? picked[2 * (entry.FirstLogitsRow + count - 1)] : -1;
+            entry.DrawnToken = entry.Draw is not null ? entry.TopToken : -1;
             if (entry.Failure != StepFailure.None)
             {
                 entry.FirstLogitsRow = -1;
             }
+            else if (entry.DrawnToken == Undrawn)
+            {
+                (entry.DrawnToken, entry.TopToken) = (-1, -1);
+                FetchRow(stream, buffers, entry.FirstLogitsRow);
+            }
         }
 
-        batch.BorrowLogits(_hasLogits ? (float*)_logits!.Pointer : null, vocabularySize, rowStride);
+        batch.BorrowLogits(_hasLogits || _logits is not null ? (float*)_logits!.Pointer : null, vocabularySize, rowStride);
     }
 
     /// <summary>Marks an entry of which a value did not fit; <paramref name="failures"/> by row, -1: none.</summary>
@@ -84,6 +91,20 @@ internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : ID
                 entry.FailedPosition = plan.Positions[row];
             }
         }
+    }
+
+    private void FetchRow(CudaStream stream, StepBuffers buffers, int row)
+    {
+        if (_hasLogits)
+        {
+            return;
+        }
+
+        // Room for all rows: those fetched before stay where they are.
+        Reserve(ref _logits, checked(_picked!.GetSpan().Length / (2 * sizeof(int)) * rowStride * sizeof(float)));
+        long at = (long)row * rowStride * sizeof(float);
+        stream.CopyToHost(_logits!.Pointer + at, buffers.Logits + (ulong)at, rowStride * sizeof(float));
+        stream.Synchronize();
     }
 
     public void Dispose()
