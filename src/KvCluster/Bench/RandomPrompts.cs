@@ -9,13 +9,13 @@ internal sealed class RandomPrompts(int seed)
 
     public int[] Next(int tokenCount) => [.. Enumerable.Range(0, tokenCount).Select(_ => _random.Next(LeastId, EndId))];
 
-    /// <summary>Greedy, and always <paramref name="maxTokens"/> long.</summary>
-    public static V1.GenerateRequest Request(int[] prompt, int maxTokens)
+    /// <summary>A request whose answer is always <paramref name="maxTokens"/> long; greedy unless a temperature is given.</summary>
+    public static V1.GenerateRequest Request(int[] prompt, int maxTokens, float temperature = 0)
     {
         var request = new V1.GenerateRequest
         {
             TokenIds = new V1.TokenIds(),
-            Sampling = new V1.Sampling { Temperature = 0, MaxTokens = maxTokens, IgnoreEos = true },
+            Sampling = new V1.Sampling { Temperature = temperature, MaxTokens = maxTokens, IgnoreEos = true },
         };
         request.TokenIds.Ids.AddRange(prompt);
         return request;

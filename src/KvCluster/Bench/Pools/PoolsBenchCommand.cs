@@ -25,6 +25,7 @@ internal static class PoolsBenchCommand
         Option<double[]> gbps = new("--gbps") { HelpName = "N", Description = "Speed of the links, gigabits a second each way; may be repeated (always also without links)" };
         Option<int> tokens = Count("--tokens", "Tokens of a prompt", 4096);
         Option<int> answer = Count("--answer", "Tokens of an answer under load", 128);
+        Option<float> temperature = new("--temperature") { HelpName = "T", Description = "Temperature of answers under load", DefaultValueFactory = _ => 0 };
         Option<int> clients = Count("--clients", "Clients at once", 16);
         Option<int> requests = Count("--requests", "Requests under load", 64);
         Option<int> chunk = Count("--kv-chunk", "Prompt tokens computed in one step", 512);
@@ -32,7 +33,7 @@ internal static class PoolsBenchCommand
         Option<HandOffMode> handOff = new("--handoff") { HelpName = "WAY", Description = "store, direct or auto", DefaultValueFactory = _ => HandOffMode.Store };
         Option<string?> model = ModelOption.Create();
         Option<string> synthetic = SyntheticOption.Create();
-        var command = new Command("pools", About) { devices, gbps, tokens, answer, clients, requests, chunk, kv, handOff, model, synthetic };
+        var command = new Command("pools", About) { devices, gbps, tokens, answer, temperature, clients, requests, chunk, kv, handOff, model, synthetic };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             double[] speeds = parsed.GetValue(gbps) ?? [];
@@ -55,6 +56,7 @@ internal static class PoolsBenchCommand
                 BitsPerSecond = [.. speeds.Select(speed => 1e9 * speed)],
                 PromptTokenCount = parsed.GetRequiredValue(tokens),
                 AnswerTokenCount = parsed.GetRequiredValue(answer),
+                Temperature = parsed.GetRequiredValue(temperature),
                 ClientCount = parsed.GetRequiredValue(clients),
                 RequestCount = parsed.GetRequiredValue(requests),
             };

@@ -19,6 +19,9 @@ internal sealed record PoolsBenchOptions
     /// <summary>Tokens of each answer under load.</summary>
     public int AnswerTokenCount { get; init; } = 128;
 
+    /// <summary>Of answers under load; 0: greedy.</summary>
+    public float Temperature { get; init; }
+
     /// <summary>Clients at once.</summary>
     public int ClientCount { get; init; } = 16;
 

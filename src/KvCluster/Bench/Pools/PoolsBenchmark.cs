@@ -79,5 +79,5 @@ internal sealed class PoolsBenchmark(PoolsBenchOptions options, IProgress<string
         HandoverRequest.AskAsync(cluster.Connection, _prompts.Next(options.PromptTokenCount), cluster.UsedLinks, null, cancellationToken);
 
     private LoadGenerator LoadOf(LinkedCluster cluster) => new(
-        cluster.Connection.Inference, () => RandomPrompts.Request(_prompts.Next(options.PromptTokenCount), options.AnswerTokenCount));
+        cluster.Connection.Inference, () => RandomPrompts.Request(_prompts.Next(options.PromptTokenCount), options.AnswerTokenCount, options.Temperature));
 }
