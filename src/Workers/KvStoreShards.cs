@@ -23,7 +23,7 @@ internal sealed class KvStoreShards : IAsyncDisposable
     public KvStoreShards(IClusterMembership membership, string workerId, int replicaCount, int hedgeMinMs, TimeProvider time)
     {
         (_membership, _replicaCount, _time) = (membership, replicaCount, time);
-        _connections = new ShardConnections(workerId);
+        _connections = new ShardConnections(workerId, time: time);
         _repair = new ReadRepair(_connections, () => Epoch, RepairLimitBytes, Counters);
         var patience = new ShardReadOptions();
         patience = hedgeMinMs > 0 ? patience with { HedgeMinDelay = TimeSpan.FromMilliseconds(hedgeMinMs) } : patience with { HedgeShare = 0 };

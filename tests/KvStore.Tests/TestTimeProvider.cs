@@ -17,7 +17,21 @@ internal sealed class TestTimeProvider : TimeProvider
         }
     }
 
-    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddTicks(GetTimestamp());
+    public DateTimeOffset Start { get; init; } = DateTimeOffset.UnixEpoch;
+
+    /// <summary>Until the next timer is due; null when none runs.</summary>
+    public TimeSpan? NextDue
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _timers.Count > 0 ? _timers.Min(timer => timer.DueAt) - _now : null;
+            }
+        }
+    }
+
+    public override DateTimeOffset GetUtcNow() => Start.AddTicks(GetTimestamp());
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

@@ -42,7 +42,7 @@ internal sealed class JoinCopy(MemoryTier memory, IClusterMembership membership,
     /// </summary>
     private async Task CopyAsync(ShardJoin join, CancellationToken cancellationToken)
     {
-        using var connections = new ShardConnections(membership.WorkerId);
+        using var connections = new ShardConnections(membership.WorkerId, time: time);
         var copier = new BlockCopier(memory, connections, membership.Current.Epoch, logger);
         TimeSpan pause = 2 * membership.HeartbeatInterval;
         while (membership.Current.Joins.Contains(join))

@@ -19,7 +19,7 @@ internal sealed class ShardDrain(
             return;
         }
 
-        using var connections = new ShardConnections(membership.WorkerId);
+        using var connections = new ShardConnections(membership.WorkerId, time: time);
         var copier = new BlockCopier(memory, connections, membership.Current.Epoch, logger);
         try
         {

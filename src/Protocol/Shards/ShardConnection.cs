@@ -11,10 +11,11 @@ internal sealed class ShardConnection : IDisposable
 
     /// <param name="channel">To the shard.</param>
     /// <param name="address">Of the channel; null to have all calls go over it.</param>
-    public ShardConnection(GrpcChannel channel, string? address)
+    /// <param name="time">Paces attempts to connect.</param>
+    public ShardConnection(GrpcChannel channel, string? address, TimeProvider? time)
     {
         _channel = channel;
-        _streams = address is null ? null : new SlabStreamInvoker(channel.CreateCallInvoker(), address);
+        _streams = address is null ? null : new SlabStreamInvoker(channel.CreateCallInvoker(), address, time);
         Client = new V1.KvStore.KvStoreClient(_streams ?? channel.CreateCallInvoker());
     }
 

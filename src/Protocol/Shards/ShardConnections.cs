@@ -8,7 +8,8 @@ namespace KvCluster.Protocol.Shards;
 /// <summary>Connections to KvStore shards by address, made when first needed and kept. Thread-safe.</summary>
 /// <param name="workerId">Who writes through them.</param>
 /// <param name="create">Makes a channel that all calls go over; null: <see cref="GrpcChannels.Create"/>, with slab streams beside it.</param>
-public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>? create = null) : IDisposable
+/// <param name="time">Clock of writers' patience and of attempts to connect.</param>
+public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>? create = null, TimeProvider? time = null) : IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<ShardConnection>> _connections = new(StringComparer.Ordinal);
 
@@ -24,7 +25,7 @@ public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>?
     /// <param name="cancellationToken">Aborts the call.</param>
     public BlockWriter OpenWriter(
         string address, ulong epoch, bool isCopying = false, BlockId owner = default, CancellationToken cancellationToken = default) =>
-        new(ClientOf(address), workerId, epoch, cancellationToken: cancellationToken) { IsCopying = isCopying, Owner = owner };
+        new(ClientOf(address), workerId, epoch, time: time, cancellationToken: cancellationToken) { IsCopying = isCopying, Owner = owner };
 
     public void Dispose()
     {
@@ -35,5 +36,5 @@ public sealed class ShardConnections(string workerId, Func<string, GrpcChannel>?
     }
 
     private ShardConnection Connect(string address) =>
-        create is null ? new ShardConnection(GrpcChannels.Create(address), address) : new ShardConnection(create(address), null);
+        create is null ? new ShardConnection(GrpcChannels.Create(address), address, time) : new ShardConnection(create(address), null, time);
 }

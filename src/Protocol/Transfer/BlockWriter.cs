@@ -13,11 +13,15 @@ public sealed class BlockWriter : IAsyncDisposable
 {
     public const int DefaultQueueSlabCount = 256;
 
+    /// <summary>How long a shard may take no slab that waits for it, or not acknowledge the last: longer, and its machine is gone without a word.</summary>
+    public static readonly TimeSpan StallTime = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan ReplyGrace = TimeSpan.FromSeconds(2);
 
     private readonly Channel<SlabFrame> _queue;
     private readonly AsyncClientStreamingCall<SlabFrame, PutReply> _call;
     private readonly CancellationTokenSource _abort;
+    private readonly CancellationTokenSource _stall;
     private readonly Task<BlockWriteResult> _pump;
     private readonly string _workerId;
     private readonly ulong _epoch;
@@ -27,18 +31,21 @@ public sealed class BlockWriter : IAsyncDisposable
     /// <param name="workerId">The worker that writes.</param>
     /// <param name="epoch">Its incarnation; the same as in the slabs' headers.</param>
     /// <param name="queueSlabCount">Slabs that may wait for the wire before <see cref="Enqueue"/> waits.</param>
+    /// <param name="time">Clock of <see cref="StallTime"/>.</param>
     /// <param name="cancellationToken">Aborts the call.</param>
     public BlockWriter(
         V1.KvStore.KvStoreClient client,
         string workerId,
         ulong epoch,
         int queueSlabCount = DefaultQueueSlabCount,
+        TimeProvider? time = null,
         CancellationToken cancellationToken = default)
     {
         _workerId = workerId;
         _epoch = epoch;
         _queue = Channel.CreateBounded<SlabFrame>(new BoundedChannelOptions(queueSlabCount) { SingleReader = true });
-        _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _stall = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time ?? TimeProvider.System);
+        _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stall.Token);
         _call = client.Put(cancellationToken: _abort.Token);
         _ = CloseWhenAnsweredAsync();
         _pump = PumpAsync();
@@ -125,6 +132,7 @@ public sealed class BlockWriter : IAsyncDisposable
 
         _call.Dispose();
         _abort.Dispose();
+        _stall.Dispose();
     }
 
     private SlabFrame FrameOf(BlockId blockId, int layer, int layerCount, SlabLease slab, bool transient) =>
@@ -148,16 +156,22 @@ public sealed class BlockWriter : IAsyncDisposable
         long bytesSent = 0;
         try
         {
-            await foreach (SlabFrame frame in _queue.Reader.ReadAllAsync())
+            while (await _queue.Reader.WaitToReadAsync())
             {
-                using (frame)
+                while (_queue.Reader.TryRead(out SlabFrame? frame))
                 {
+                    using SlabFrame sent = frame;
                     bytesSent += frame.SlabBytes.Length;
+                    _stall.CancelAfter(StallTime);
                     await _call.RequestStream.WriteAsync(frame);
                     Interlocked.Increment(ref _sentSlabCount);
                 }
+
+                // Between two slabs nothing is due.
+                _stall.CancelAfter(Timeout.InfiniteTimeSpan);
             }
 
+            _stall.CancelAfter(StallTime);
             await _call.RequestStream.CompleteAsync();
         }
         catch (Exception error) when (error is RpcException or InvalidOperationException or IOException or OperationCanceledException)
@@ -170,9 +184,19 @@ public sealed class BlockWriter : IAsyncDisposable
             Drain();
         }
 
-        PutReply reply = await _call.ResponseAsync;
-        return new BlockWriteResult(
-            SentSlabCount, bytesSent, reply.SlabsStored, reply.BytesStored, reply.SlabsKnown, reply.IncompleteBlocks);
+        try
+        {
+            PutReply reply = await _call.ResponseAsync;
+            return new BlockWriteResult(SentSlabCount, bytesSent, reply.SlabsStored, reply.BytesStored, reply.SlabsKnown, reply.IncompleteBlocks);
+        }
+        catch (RpcException error) when (error.StatusCode == StatusCode.Cancelled && _stall.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.DeadlineExceeded, $"it took or acknowledged nothing for {StallTime.TotalSeconds} s"));
+        }
+        finally
+        {
+            _stall.CancelAfter(Timeout.InfiniteTimeSpan);
+        }
     }
 
     private void Drain()
