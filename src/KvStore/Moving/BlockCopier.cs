@@ -53,13 +53,18 @@ internal sealed class BlockCopier(MemoryTier memory, ShardConnections connection
                 return;
             }
 
-            await using BlockWriter writer = connections.OpenWriter(home, epoch, isCopying: true, cancellationToken: cancellationToken);
-            foreach (BlockId id in unknown)
+            // A Put is of one owner.
+            foreach (IGrouping<BlockId, BlockId> owned in unknown.GroupBy(memory.OwnerOf))
             {
-                await SendAsync(writer, id);
+                await using BlockWriter writer = connections.OpenWriter(home, epoch, isCopying: true, owned.Key, cancellationToken);
+                foreach (BlockId id in owned)
+                {
+                    await SendAsync(writer, id);
+                }
+
+                await writer.CompleteAsync();
             }
 
-            await writer.CompleteAsync();
             Interlocked.Add(ref _copiedCount, unknown.Length);
             memory.Counters.HandedOverBlocks(unknown.Length);
         }

@@ -153,6 +153,15 @@ internal sealed partial class MemoryTier
         }
     }
 
+    /// <summary>Against whose quota a block counts; all zero: nobody's, or it is gone.</summary>
+    public BlockId OwnerOf(BlockId id)
+    {
+        lock (_lock)
+        {
+            return _table.TryFind(id, out StoredBlock? block) ? block.Owner : default;
+        }
+    }
+
     private bool TryStoreLocked(ColdBlock source, BlockId owner)
     {
         bool isNew = !_table.TryFind(source.Id, out StoredBlock? block);

@@ -1,4 +1,6 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.KvStore.Tests.Quotas;
+using KvCluster.Protocol.Shards;
 
 namespace KvCluster.KvStore.Tests.Shards;
 
@@ -45,6 +47,27 @@ public sealed class LeavingTests
         Assert.Equal(0, leaving.Store.Counters.HandedOver);
         Assert.DoesNotContain(own, cluster.Shards[0].Holds);
         Assert.Equal([leaving.Address], cluster.Addresses.Except(gateway.View().Live));
+    }
+
+    [Fact]
+    public async Task Stop_ShardLeavesBlocksOfOwners_TheyCountAgainstTheirQuotasElsewhere()
+    {
+        const int KeptCount = 3;
+        await using ShardGateway gateway = await ShardGateway.StartAsync();
+        await using TestShards cluster = await TestShards.StartAsync(1, gateway.Address);
+        TestShard other = await cluster.AddAsync(options => options.OwnerQuotaBytes = KeptCount * TestMemory.BlockBytes);
+        gateway.Settle();
+        await gateway.HeardByAllAsync();
+        await using var client = new ShardClient(new ShardView([cluster.Shards[0].Address]));
+        await client.PutAsync(Enumerable.Range(0, 10).Select(TestSlabs.Id), owner: TestMemory.Owner(1));
+        await client.PutAsync(Enumerable.Range(10, 2).Select(TestSlabs.Id), owner: TestMemory.Owner(2));
+        await client.PutAsync(Enumerable.Range(20, 10).Select(TestSlabs.Id));
+
+        await cluster.Shards[0].StopAsync();
+
+        Assert.Equal(22, cluster.Shards[0].Store.Counters.HandedOver);
+        Assert.Equal(10 - KeptCount, other.Store.Counters.OverQuotaBlocks);
+        Assert.All(Enumerable.Range(10, 2).Concat(Enumerable.Range(20, 10)), number => Assert.True(other.Holds(TestSlabs.Id(number))));
     }
 
     [Theory]

@@ -39,14 +39,14 @@ internal sealed class ShardClient : IAsyncDisposable
     /// <summary>Slabs that came and were not as they should be.</summary>
     public int RefusedCount { get; private set; }
 
-    public ShardedWriter Writer(ulong epoch = TestSlabs.Epoch, CancellationToken cancellationToken = default) =>
-        new(_connections, () => View, epoch, TimeProvider.System, Counters, cancellationToken);
+    public ShardedWriter Writer(ulong epoch = TestSlabs.Epoch, BlockId owner = default, CancellationToken cancellationToken = default) =>
+        new(_connections, () => View, epoch, TimeProvider.System, Counters, cancellationToken) { Owner = owner };
 
     public V1.KvStore.KvStoreClient At(string address) => _connections.ClientOf(address);
 
-    public async Task<ShardedWriteResult> PutAsync(IEnumerable<BlockId> ids, bool isTransient = false)
+    public async Task<ShardedWriteResult> PutAsync(IEnumerable<BlockId> ids, bool isTransient = false, BlockId owner = default)
     {
-        await using ShardedWriter writer = Writer();
+        await using ShardedWriter writer = Writer(owner: owner);
         foreach (BlockId id in ids)
         {
             for (int layer = 0; layer < TestSlabs.LayerCount; layer++)
