@@ -12,6 +12,10 @@ internal sealed class TestGateway : Cluster.ClusterBase
 
     public volatile bool IsForgetful;
 
+    public volatile bool HasNoShards;
+
+    public int HeartbeatIntervalMs { get; init; } = 20;
+
     public RegisterRequest? LastRegistration { get; private set; }
 
     public async Task<string> HeardAsync() => await _heard.Reader.ReadAsync().Soon();
@@ -33,7 +37,7 @@ internal sealed class TestGateway : Cluster.ClusterBase
         LastRegistration = request;
         IsForgetful = false;
         _heard.Writer.TryWrite($"register {request.Worker.WorkerId}");
-        return Task.FromResult(new RegisterReply { Epoch = ++_epoch, HeartbeatIntervalMs = 20, KvstoreAddresses = { "http://store:1" } });
+        return Task.FromResult(new RegisterReply { Epoch = ++_epoch, HeartbeatIntervalMs = HeartbeatIntervalMs, KvstoreAddresses = { Shards("http://store:1") } });
     }
 
     public override Task<HeartbeatReply> Heartbeat(HeartbeatRequest request, ServerCallContext context)
@@ -41,7 +45,7 @@ internal sealed class TestGateway : Cluster.ClusterBase
         _heard.Writer.TryWrite($"heartbeat {request.Epoch} {request.Load.KvBytes}");
         return IsForgetful
             ? throw new RpcException(new Status(StatusCode.NotFound, "who?"))
-            : Task.FromResult(new HeartbeatReply { KvstoreAddresses = { "http://store:1", "http://store:2" } });
+            : Task.FromResult(new HeartbeatReply { KvstoreAddresses = { Shards("http://store:1", "http://store:2") } });
     }
 
     public override Task<DeregisterReply> Deregister(DeregisterRequest request, ServerCallContext context)
@@ -49,4 +53,6 @@ internal sealed class TestGateway : Cluster.ClusterBase
         _heard.Writer.TryWrite($"deregister {request.Epoch} {request.Draining}");
         return Task.FromResult(new DeregisterReply());
     }
+
+    private string[] Shards(params string[] addresses) => HasNoShards ? [] : addresses;
 }

@@ -17,6 +17,10 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>Of heartbeats of a worker that knows no shard, and so stores nothing: for half a minute, then there may be none.</summary>
+    private static readonly TimeSpan StorelessInterval = TimeSpan.FromMilliseconds(250);
+    private const int MaxStorelessBeatCount = 120;
+
     private readonly MembershipOptions _options;
     private readonly IWorkerLoadSource _load;
     private readonly IServiceProvider _services;
@@ -145,9 +149,11 @@ internal sealed class ClusterMembership : IHostedLifecycleService, IClusterMembe
         });
         _readiness.Unblock(this);
         Log.Joined(_logger, _options.GatewayAddress, _options.Worker.WorkerId, reply.Epoch, _options.Worker.Address);
-        while (true)
+        for (int storelessCount = 0; ;)
         {
-            await Task.Delay(HeartbeatInterval, _time, stop);
+            bool isHurried = _current.KvStoreAddresses.Count == 0 && _options.Worker.Role != WorkerRole.Kvstore
+                && HeartbeatInterval > StorelessInterval && storelessCount++ < MaxStorelessBeatCount;
+            await Task.Delay(isHurried ? StorelessInterval : HeartbeatInterval, _time, stop);
             try
             {
                 await BeatAsync(client, stop);
