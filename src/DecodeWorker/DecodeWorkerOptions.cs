@@ -21,6 +21,12 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
     /// <summary>Port at which prefill workers reach it where something lies between. Default 0: where it is served.</summary>
     public int AdvertisedSlabPort { get; set; }
 
+    /// <summary>
+    /// Where a Unix socket is made, over which clients of the same machine and user reach slab streams faster. Default: <c>kvcluster-</c> and the user's id in
+    /// XDG_RUNTIME_DIR or the folder for temporary files. Empty: none, as always where <see cref="AdvertisedSlabPort"/> is another than that served.
+    /// </summary>
+    public string SlabSocketFolder { get; set; } = SlabEndpoint.DefaultSocketFolder;
+
     /// <summary>Where <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c> are served over HTTP/1.1. Empty: not at all.</summary>
     public string HttpListenAddress { get; set; } = "";
 
@@ -88,7 +94,7 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
     public int HedgeMinMs { get; set; } = 30;
 
     /// <summary>Where slab streams are served.</summary>
-    public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort);
+    public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort, SlabSocketFolder);
 
     public IEnumerable<string> Validate()
     {

@@ -8,6 +8,7 @@ using KvCluster.KvStore.Hosting;
 using KvCluster.Protocol.Streams;
 using KvCluster.Protocol.Transfer;
 using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.ServiceDefaults.Streams;
 using KvCluster.V1;
 
 namespace KvCluster.KvStore.Tests;
@@ -15,10 +16,12 @@ namespace KvCluster.KvStore.Tests;
 /// <summary>What slab streams have of their own; that they do what gRPC does is in the tests that run over both.</summary>
 public sealed class SlabStreamTests
 {
-    [Fact]
-    public async Task Calls_OneAfterTheOther_GoOverOneConnectionAndNotOverGrpc()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Calls_OneAfterTheOther_GoOverOneConnectionAndNotOverGrpc(bool isLocal)
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync(isLocal);
         using var streams = new SlabStreamInvoker(new UnaryOnlyInvoker(store.Client), store.Addresses[0]);
         await streams.ConnectAsync().Soon();
         var client = new V1.KvStore.KvStoreClient(streams);
@@ -32,6 +35,7 @@ public sealed class SlabStreamTests
 
         // One is opened ahead of those in use.
         Assert.InRange(store.Listener.ConnectionCount, 1, 2);
+        Assert.Equal(isLocal ? store.Listener.ConnectionCount : 0, store.Listener.LocalConnectionCount);
     }
 
     [Fact]
@@ -43,10 +47,12 @@ public sealed class SlabStreamTests
         Assert.Equal((0, 0), (store.Listener.Port, store.Listener.ConnectionCount));
     }
 
-    [Fact]
-    public async Task Get_ClientGoesAwayWhileItWaits_IsClosed()
+    [Theory]
+    [InlineData(Transport.SlabStreams)]
+    [InlineData(Transport.LocalSlabStreams)]
+    public async Task Get_ClientGoesAwayWhileItWaits_IsClosed(Transport transport)
     {
-        await using TestStore store = await TestStore.StartAsync(transport: Transport.SlabStreams);
+        await using TestStore store = await TestStore.StartAsync(transport: transport);
         using var gone = new CancellationTokenSource();
         await using IAsyncEnumerator<SlabArrival> arrivals = store.Get([TestSlabs.Id(1)], TimeSpan.FromSeconds(30), gone.Token);
         ValueTask<bool> waiting = arrivals.MoveNextAsync();
@@ -60,11 +66,13 @@ public sealed class SlabStreamTests
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Get_SomethingComesWhileItWaits_IsEndedAtOnceAndItsConnectionClosed(bool isMessage)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task Get_SomethingComesWhileItWaits_IsEndedAtOnceAndItsConnectionClosed(bool isMessage, bool isLocal)
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync(isLocal);
         using Socket socket = await ConnectAsync(store);
         using var client = new SlabSocket(socket);
         byte[] request = new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) }, WaitMs = 60_000 }.ToByteArray();
@@ -81,11 +89,13 @@ public sealed class SlabStreamTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Call_RequestIsDamaged_IsAnsweredWithInternalOnAnUsedConnectionToo(bool isSecondCall)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task Call_RequestIsDamaged_IsAnsweredWithInternalOnAnUsedConnectionToo(bool isSecondCall, bool isLocal)
     {
-        await using TestStore store = await TestStore.StartAsync();
+        await using TestStore store = await StartAsync(isLocal);
         using Socket socket = await ConnectAsync(store);
         using var client = new SlabSocket(socket);
         byte[] extra = new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) } }.ToByteArray();
@@ -120,16 +130,17 @@ public sealed class SlabStreamTests
         }
     }
 
-    [Fact]
-    public async Task Connections_WithHostileBytes_AreClosedAndNothingIsKept()
+    [Theory]
+    [InlineData(Transport.SlabStreams)]
+    [InlineData(Transport.LocalSlabStreams)]
+    public async Task Connections_WithHostileBytes_AreClosedAndNothingIsKept(Transport transport)
     {
-        await using TestStore store = await TestStore.StartAsync(transport: Transport.SlabStreams);
+        await using TestStore store = await TestStore.StartAsync(transport: transport);
         var random = new Random(1);
         for (int i = 0; i < 300; i++)
         {
-            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(IPAddress.Loopback, store.Listener.Port).Soon();
-            byte[] bytes = Hostile(random, i);
+            using Socket socket = await OpenAsync(store);
+            byte[] bytes = Hostile(random, i, Greeting(store));
             await socket.SendAsync(bytes);
             socket.Shutdown(SocketShutdown.Send);
             var answer = new byte[4096];
@@ -165,7 +176,7 @@ public sealed class SlabStreamTests
         Task connecting = streams.ConnectAsync();
         using Socket socket = await listener.AcceptSocketAsync().Soon();
         using var server = new SlabSocket(socket);
-        await server.GreetAsync(default).Soon();
+        await server.GreetAsync(default, default).Soon();
         await connecting.Soon();
 
         SlabStreamStatus status = damage switch
@@ -237,7 +248,7 @@ public sealed class SlabStreamTests
     }
 
     /// <summary>Noise, or a greeting and a message with some bytes changed, or cut off.</summary>
-    private static byte[] Hostile(Random random, int number)
+    private static byte[] Hostile(Random random, int number, byte[] greeting)
     {
         if (number % 5 == 0)
         {
@@ -250,20 +261,21 @@ public sealed class SlabStreamTests
         using var frame = new Protocol.SlabFrame(TestSlabs.Id(900), 0, TestSlabs.LayerCount, slab.Share());
         var header = new byte[SlabMessageHeader.SizeBytes];
         SlabMessageHeader.Of(frame).Write(header);
-        byte[] bytes = [.. "KVSLABS2"u8, .. header, .. slab.Span];
+        int start = greeting.Length;
+        byte[] bytes = [.. greeting, .. header, .. slab.Span];
         for (int changes = random.Next(4); changes > 0; changes--)
         {
-            bytes[random.Next(8, 8 + SlabMessageHeader.SizeBytes)] = (byte)random.Next(256);
+            bytes[random.Next(start, start + SlabMessageHeader.SizeBytes)] = (byte)random.Next(256);
         }
 
         if (number % 5 > 1)
         {
             // Who means harm knows the checksum.
-            uint checksum = Crc32C.Append(Crc32C.Compute(bytes.AsSpan(8, 20)), bytes.AsSpan(8 + 24, SlabMessageHeader.SizeBytes - 24));
-            BitConverter.GetBytes(checksum).CopyTo(bytes, 8 + 20);
+            uint checksum = Crc32C.Append(Crc32C.Compute(bytes.AsSpan(start, 20)), bytes.AsSpan(start + 24, SlabMessageHeader.SizeBytes - 24));
+            BitConverter.GetBytes(checksum).CopyTo(bytes, start + 20);
         }
 
-        return bytes[..random.Next(9, bytes.Length + 1)];
+        return bytes[..random.Next(start + 1, bytes.Length + 1)];
     }
 
     private static byte[] Message(in SlabMessageHeader header, byte[] extra)
@@ -273,12 +285,26 @@ public sealed class SlabStreamTests
         return bytes;
     }
 
+    private static Task<TestStore> StartAsync(bool isLocal) =>
+        TestStore.StartAsync(configure: options => options.SlabSocketFolder = isLocal ? SlabEndpoint.DefaultSocketFolder : "");
+
+    /// <summary>A connection, over the Unix socket when there is one, that has said nothing.</summary>
+    private static async Task<Socket> OpenAsync(TestStore store)
+    {
+        string path = store.Listener.Advertised.SlabSocket;
+        Socket socket = path.Length > 0 ? LocalSlabSocket.Create() : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(path.Length > 0 ? new UnixDomainSocketEndPoint(path) : new IPEndPoint(IPAddress.Loopback, store.Listener.Port)).Soon();
+        return socket;
+    }
+
+    private static byte[] Greeting(TestStore store) => [.. "KVSLABS2"u8, .. store.Listener.Advertised.SlabSocketId.Span];
+
     private static async Task<Socket> ConnectAsync(TestStore store)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Loopback, store.Listener.Port).Soon();
-        await socket.SendAsync("KVSLABS2"u8.ToArray());
-        Assert.Equal(SlabSocket.GreetingSizeBytes, await socket.ReceiveAsync(new byte[SlabSocket.GreetingSizeBytes]).Soon());
+        Socket socket = await OpenAsync(store);
+        byte[] greeting = Greeting(store);
+        await socket.SendAsync(greeting);
+        Assert.Equal(greeting.Length, await socket.ReceiveAsync(new byte[greeting.Length]).Soon());
         return socket;
     }
 

@@ -30,7 +30,7 @@ internal sealed class TestStore : IAsyncDisposable
         Time = time;
         Addresses = ServiceHost.Addresses(app.Services);
         _channel = GrpcChannels.Create(Addresses[0]);
-        _streams = transport == Transport.SlabStreams ? new SlabStreamInvoker(_channel.CreateCallInvoker(), Addresses[0]) : null;
+        _streams = transport != Transport.Grpc ? new SlabStreamInvoker(_channel.CreateCallInvoker(), Addresses[0]) : null;
         Client = new V1.KvStore.KvStoreClient(_streams ?? _channel.CreateCallInvoker());
         Reader = new BlockReader(Client);
         Tier = app.Services.GetRequiredService<MemoryTier>();
@@ -68,6 +68,7 @@ internal sealed class TestStore : IAsyncDisposable
             DataFolder = dataFolder,
             DiskBudgetBytes = 64 << 20,
         };
+        options.SlabSocketFolder = transport == Transport.LocalSlabStreams ? options.SlabSocketFolder : "";
         configure?.Invoke(options);
         builder.AddServiceDefaults("kvstore-test").AddKvStore(options);
         WebApplication app = builder.Build();
@@ -78,6 +79,9 @@ internal sealed class TestStore : IAsyncDisposable
         {
             await store._streams.ConnectAsync().Soon();
         }
+
+        // Whichever was meant is what is tested.
+        Assert.Equal(transport == Transport.LocalSlabStreams ? store.Listener.ConnectionCount : 0, store.Listener.LocalConnectionCount);
 
         return store;
     }

@@ -11,5 +11,5 @@ internal sealed class DirectService(DirectHandOvers handOvers, SlabListener list
         handOvers.PutAsync(requestStream, context.CancellationToken);
 
     public override Task<EndpointsReply> Endpoints(EndpointsRequest request, ServerCallContext context) =>
-        Task.FromResult(new EndpointsReply { SlabPort = listener.AdvertisedPort });
+        Task.FromResult(listener.Advertised);
 }

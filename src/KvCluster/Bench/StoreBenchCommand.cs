@@ -10,8 +10,8 @@ namespace KvCluster.CommandLine.Bench;
 internal static class StoreBenchCommand
 {
     private const string About = """
-        Measures the KvStore's tiers beside peers in the same run: memory, over slab streams and gRPC, beside redis-server and a bare socket; disk beside
-        a plain file and fio in the same folder, and a restart. Peers that are not installed are left out.
+        Measures the KvStore's tiers beside peers in the same run: memory, over slab streams (Unix socket, TCP) and gRPC, beside redis-server and a
+        bare socket, each over both; disk beside a plain file and fio in the same folder, and a restart. Peers that are not installed are left out.
 
         Examples:
           kvcluster bench store

@@ -25,7 +25,7 @@ internal sealed class KvStoreService(
         calls.GetAsync(request, responseStream, context.CancellationToken);
 
     public override Task<EndpointsReply> Endpoints(EndpointsRequest request, ServerCallContext context) =>
-        Task.FromResult(new EndpointsReply { SlabPort = listener.AdvertisedPort });
+        Task.FromResult(listener.Advertised);
 
     public override async Task<LookupReply> Lookup(LookupRequest request, ServerCallContext context)
     {

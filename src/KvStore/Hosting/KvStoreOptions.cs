@@ -24,6 +24,12 @@ public sealed class KvStoreOptions : IValidatedOptions
     /// <summary>Port at which clients reach slab streams where something lies between. Default 0: where they are served.</summary>
     public int AdvertisedSlabPort { get; set; }
 
+    /// <summary>
+    /// Where a Unix socket is made, over which clients of the same machine and user reach slab streams faster. Default: <c>kvcluster-</c> and the user's id in
+    /// XDG_RUNTIME_DIR or the folder for temporary files. Empty: none, as always where <see cref="AdvertisedSlabPort"/> is another than that served.
+    /// </summary>
+    public string SlabSocketFolder { get; set; } = SlabEndpoint.DefaultSocketFolder;
+
     /// <summary>Where <c>/metrics</c>, <c>/healthz</c> and <c>/readyz</c> are served over HTTP/1.1. Default empty: not at all.</summary>
     public string HttpListenAddress { get; set; } = "";
 
@@ -109,7 +115,7 @@ public sealed class KvStoreOptions : IValidatedOptions
     public string AdvertisedAddress { get; set; } = "";
 
     /// <summary>Where slab streams are served.</summary>
-    public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort);
+    public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort, SlabSocketFolder);
 
     /// <summary><see cref="MemoryBudgetBytes"/> with its default filled in.</summary>
     public long EffectiveMemoryBudgetBytes =>

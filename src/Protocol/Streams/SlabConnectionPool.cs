@@ -8,9 +8,9 @@ namespace KvCluster.Protocol.Streams;
 /// Connections to one shard's slab streams that wait for calls. They are opened in the background, one ahead of what is in use: a call
 /// never waits for a connection, it goes over gRPC while there is none.
 /// </summary>
-/// <param name="locate">Host and port; null when the shard serves no slab streams.</param>
+/// <param name="locate">Null when the shard serves no slab streams.</param>
 /// <param name="time">Paces attempts.</param>
-internal sealed class SlabConnectionPool(Func<CancellationToken, Task<(string Host, int Port)?>> locate, TimeProvider time) : IDisposable
+internal sealed class SlabConnectionPool(Func<CancellationToken, Task<SlabPlace?>> locate, TimeProvider time) : IDisposable
 {
     private const int MaxIdleCount = 32;
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
@@ -25,7 +25,7 @@ internal sealed class SlabConnectionPool(Func<CancellationToken, Task<(string Ho
     public bool TryTake(out SlabSocket? connection)
     {
         bool isFound;
-        while ((isFound = _idle.TryPop(out connection)) && !connection!.IsQuiet)
+        while ((isFound = _idle.TryPop(out connection)) && (!connection!.IsQuiet || IsStale(connection)))
         {
             connection.Dispose();
         }
@@ -41,7 +41,7 @@ internal sealed class SlabConnectionPool(Func<CancellationToken, Task<(string Ho
     /// <summary>Takes back a connection whose call ended as it should.</summary>
     public void Return(SlabSocket connection)
     {
-        if (_disposed.IsCancellationRequested || _idle.Count >= MaxIdleCount)
+        if (_disposed.IsCancellationRequested || _idle.Count >= MaxIdleCount || IsStale(connection))
         {
             connection.Dispose();
             return;
@@ -100,13 +100,24 @@ internal sealed class SlabConnectionPool(Func<CancellationToken, Task<(string Ho
             return null;
         }
 
+        (SlabSocket? connection, bool wasSlow) = await LocalSlabSocket.TryConnectAsync(place, time, cancellationToken);
+        connection ??= await OpenOverTcpAsync(place, cancellationToken);
+        connection.StopgapSince = wasSlow ? time.GetTimestamp() : null;
+        return connection;
+    }
+
+    /// <summary>A connection over TCP for want of a quick answer on the Unix socket gives way to another try.</summary>
+    private bool IsStale(SlabSocket connection) => connection.StopgapSince is { } since && time.GetElapsedTime(since) >= RetryDelay;
+
+    private static async Task<SlabSocket> OpenOverTcpAsync(SlabPlace place, CancellationToken cancellationToken)
+    {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         var connection = new SlabSocket(socket);
         try
         {
             await socket.ConnectAsync(place.Host, place.Port, cancellationToken);
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            await connection.GreetAsync(cancellationToken);
+            await connection.GreetAsync(default, cancellationToken);
             return connection;
         }
         catch

@@ -24,22 +24,33 @@ public sealed class SlabSocket(Socket socket) : IDisposable
 
     private readonly byte[] _sent = new byte[SlabMessageHeader.SizeBytes];
     private readonly byte[] _received = new byte[SlabMessageHeader.SizeBytes];
+
+    // Of the next header, those that came with the slab before it.
+    private int _receivedAhead;
     private int _sentSinceTurn;
     private int _receivedSinceTurn;
 
     /// <summary>Whether the other end may still be there and has said nothing, as it should between calls.</summary>
-    public bool IsQuiet => socket.Connected && !socket.Poll(0, SelectMode.SelectRead);
+    public bool IsQuiet => _receivedAhead == 0 && socket.Connected && !socket.Poll(0, SelectMode.SelectRead);
 
-    /// <summary>Both ends say what they speak, so that a wrong port is found out at once.</summary>
-    /// <exception cref="InvalidDataException">The other end speaks something else.</exception>
+    /// <summary>When it was taken, on its pool's clock, because a better one was slow; null otherwise.</summary>
+    internal long? StopgapSince { get; set; }
+
+    /// <summary>Both ends say what they speak, so that a wrong port is found out at once, and on a Unix socket whom they mean.</summary>
+    /// <param name="identity">Of whoever listens; empty over TCP.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="InvalidDataException">The other end speaks something else, or means another.</exception>
+    /// <exception cref="IOException">It said nothing.</exception>
     /// <exception cref="SocketException">The connection broke.</exception>
-    public async Task GreetAsync(CancellationToken cancellationToken)
+    public async Task GreetAsync(ReadOnlyMemory<byte> identity, CancellationToken cancellationToken)
     {
-        await SendAllAsync(Greeting.ToArray(), cancellationToken);
-        var answer = new byte[GreetingSizeBytes];
-        if (!await ReceiveAllAsync(answer, cancellationToken) || !answer.AsSpan().SequenceEqual(Greeting))
+        byte[] greeting = [.. Greeting, .. identity.Span];
+        await SendAllAsync(greeting, default, cancellationToken);
+        var answer = new byte[greeting.Length];
+        await ReceiveWholeAsync(answer, cancellationToken);
+        if (!answer.AsSpan().SequenceEqual(greeting))
         {
-            throw new InvalidDataException("the other end of the connection speaks no slab streams");
+            throw new InvalidDataException("the other end of the connection speaks no slab streams, or means another listener");
         }
     }
 
@@ -52,12 +63,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     {
         byte[] workerId = isFirst ? Encoding.UTF8.GetBytes(frame.WorkerId) : [];
         SlabMessageHeader header = SlabMessageHeader.Of(frame) with { ExtraSizeBytes = workerId.Length };
-        await SendAsync(header, workerId, cancellationToken);
-        if (header.SlabSizeBytes > 0)
-        {
-            await SendAllAsync(frame.SlabMemory, cancellationToken);
-        }
-
+        await SendAllAsync(Begin(header, workerId), frame.SlabMemory, cancellationToken);
         if ((_sentSinceTurn += header.SlabSizeBytes) >= TurnSizeBytes)
         {
             _sentSinceTurn = 0;
@@ -67,7 +73,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
 
     /// <summary>A message without a slab.</summary>
     public ValueTask SendAsync(SlabMessageKind kind, ReadOnlyMemory<byte> extra, CancellationToken cancellationToken = default) =>
-        SendAsync(new SlabMessageHeader { Kind = kind, ExtraSizeBytes = extra.Length }, extra, cancellationToken);
+        SendAllAsync(Begin(new SlabMessageHeader { Kind = kind, ExtraSizeBytes = extra.Length }, extra), default, cancellationToken);
 
     /// <summary>The next message; null when the other end closed the connection before one.</summary>
     /// <exception cref="InvalidDataException">What came is no message, or was damaged on the way; a slab's own checksums are the receiver's to verify.</exception>
@@ -76,9 +82,11 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SlabMessage?> ReceiveAsync(CancellationToken cancellationToken = default)
     {
-        if (!await ReceiveAllAsync(_received, cancellationToken))
+        int ahead = _receivedAhead;
+        _receivedAhead = 0;
+        if (ahead < SlabMessageHeader.SizeBytes && !await ReceiveAllAsync(_received.AsMemory(ahead), cancellationToken))
         {
-            return null;
+            return ahead == 0 ? null : throw Ended();
         }
 
         SlabMessageHeader header = SlabMessageHeader.Read(_received);
@@ -102,7 +110,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         SlabLease slab = SlabPool.Shared.Rent(header.SlabSizeBytes);
         try
         {
-            await ReceiveWholeAsync(slab.Memory, cancellationToken);
+            await ReceiveSlabAsync(slab.Memory, cancellationToken);
         }
         catch
         {
@@ -131,29 +139,50 @@ public sealed class SlabSocket(Socket socket) : IDisposable
 
     public void Dispose() => socket.Dispose();
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask SendAsync(SlabMessageHeader header, ReadOnlyMemory<byte> extra, CancellationToken cancellationToken)
+    /// <summary>The bytes of a message before its slab, valid until the next.</summary>
+    private ReadOnlyMemory<byte> Begin(in SlabMessageHeader header, ReadOnlyMemory<byte> extra)
     {
         if (extra.IsEmpty)
         {
             header.Write(_sent);
-            await SendAllAsync(_sent, cancellationToken);
-            return;
+            return _sent;
         }
 
         byte[] whole = new byte[SlabMessageHeader.SizeBytes + extra.Length + ChecksumSizeBytes];
         header.Write(whole);
         extra.CopyTo(whole.AsMemory(SlabMessageHeader.SizeBytes));
         BinaryPrimitives.WriteUInt32LittleEndian(whole.AsSpan(^ChecksumSizeBytes..), Crc32C.Compute(extra.Span));
-        await SendAllAsync(whole, cancellationToken);
+        return whole;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask SendAllAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    private async ValueTask SendAllAsync(ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte> slab, CancellationToken cancellationToken)
     {
-        while (bytes.Length > 0)
+        cancellationToken.ThrowIfCancellationRequested();
+        int sent = GatheredIo.TrySend(socket, bytes.Span, slab.Span);
+        for (; sent < bytes.Length; sent += await socket.SendAsync(bytes[sent..], cancellationToken))
         {
-            bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
+        }
+
+        for (sent -= bytes.Length; sent < slab.Length; sent += await socket.SendAsync(slab[sent..], cancellationToken))
+        {
+        }
+    }
+
+    /// <summary>A slab and, of what follows it, as much of the next header as is there already.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReceiveSlabAsync(Memory<byte> slab, CancellationToken cancellationToken)
+    {
+        for (int received = 0; received < slab.Length;)
+        {
+            int count = GatheredIo.TryReceive(socket, slab.Span[received..], _received);
+            if (count == 0 && (count = await socket.ReceiveAsync(slab[received..], cancellationToken)) == 0)
+            {
+                throw Ended();
+            }
+
+            received += count;
+            _receivedAhead = Math.Max(0, received - slab.Length);
         }
     }
 
@@ -161,7 +190,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     {
         if (!await ReceiveAllAsync(bytes, cancellationToken))
         {
-            throw new IOException("the connection ended in the middle of a message");
+            throw Ended();
         }
     }
 
@@ -174,7 +203,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
             int count = await socket.ReceiveAsync(bytes[received..], cancellationToken);
             if (count == 0)
             {
-                return received == 0 ? false : throw new IOException("the connection ended in the middle of a message");
+                return received == 0 ? false : throw Ended();
             }
 
             received += count;
@@ -182,4 +211,6 @@ public sealed class SlabSocket(Socket socket) : IDisposable
 
         return true;
     }
+
+    private static IOException Ended() => new("the connection ended in the middle of a message");
 }

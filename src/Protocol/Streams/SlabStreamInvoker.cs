@@ -15,12 +15,13 @@ public sealed class SlabStreamInvoker : CallInvoker, IDisposable
     /// <param name="grpc">Calls over the shard's gRPC channel.</param>
     /// <param name="address">Of that channel. Only <c>http://</c> has slab streams.</param>
     /// <param name="time">Paces attempts to connect.</param>
-    public SlabStreamInvoker(CallInvoker grpc, string address, TimeProvider? time = null)
+    /// <param name="usesLocalSockets">Whether connections within this machine go over the shard's Unix socket, when it has one.</param>
+    public SlabStreamInvoker(CallInvoker grpc, string address, TimeProvider? time = null, bool usesLocalSockets = true)
     {
         _grpc = grpc;
         if (Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme == Uri.UriSchemeHttp)
         {
-            _pool = new SlabConnectionPool(cancellationToken => LocateAsync(uri.DnsSafeHost, cancellationToken), time ?? TimeProvider.System);
+            _pool = new SlabConnectionPool(cancellationToken => LocateAsync(uri.DnsSafeHost, usesLocalSockets, cancellationToken), time ?? TimeProvider.System);
         }
     }
 
@@ -76,9 +77,11 @@ public sealed class SlabStreamInvoker : CallInvoker, IDisposable
         return options.Deadline is null && options.Headers is not { Count: > 0 } && _pool?.TryTake(out connection) == true;
     }
 
-    private async Task<(string Host, int Port)?> LocateAsync(string host, CancellationToken cancellationToken)
+    private async Task<SlabPlace?> LocateAsync(string host, bool usesLocalSockets, CancellationToken cancellationToken)
     {
         EndpointsReply reply = await new V1.KvStore.KvStoreClient(_grpc).EndpointsAsync(new EndpointsRequest(), cancellationToken: cancellationToken);
-        return reply.SlabPort is > 0 and <= ushort.MaxValue ? (host, reply.SlabPort) : null;
+        return reply.SlabPort is > 0 and <= ushort.MaxValue
+            ? new SlabPlace(host, reply.SlabPort, usesLocalSockets ? reply.SlabSocket : "", reply.SlabSocketId.Memory)
+            : null;
     }
 }

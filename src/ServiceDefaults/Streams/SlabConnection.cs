@@ -9,20 +9,24 @@ namespace KvCluster.ServiceDefaults.Streams;
 
 /// <summary>The serving end of one connection: calls one after the other, each ended by a status.</summary>
 /// <param name="socket">The connection.</param>
+/// <param name="socketId">Who listens at the Unix socket that it came over; empty over TCP.</param>
 /// <param name="calls">What is served.</param>
 /// <param name="onBroken">Called when what came was no message, or not one that may come then.</param>
 /// <param name="logger">Says so.</param>
-internal sealed class SlabConnection(SlabSocket socket, ISlabCalls calls, Action onBroken, ILogger logger) : IDisposable
+internal sealed class SlabConnection(SlabSocket socket, ReadOnlyMemory<byte> socketId, ISlabCalls calls, Action onBroken, ILogger logger) : IDisposable
 {
     /// <summary>For a client that was refused to read why.</summary>
     private static readonly TimeSpan GentleCloseTime = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether it came over a Unix socket.</summary>
+    public bool IsLocal => !socketId.IsEmpty;
 
     /// <summary>Serves calls until the client closes the connection or breaks the protocol; after <paramref name="stopping"/>, only the one that runs.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
         try
         {
-            await socket.GreetAsync(stopping);
+            await socket.GreetAsync(socketId, stopping);
             if (await ServeAsync(stopping) is { } refusal)
             {
                 await EndAsync(refusal);

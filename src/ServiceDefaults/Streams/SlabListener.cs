@@ -2,8 +2,10 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
+using Google.Protobuf;
 using KvCluster.Protocol.Streams;
 using KvCluster.ServiceDefaults.Hosting;
+using KvCluster.V1;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -21,16 +23,25 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
     private readonly Meter _meter = new("kvcluster.slab_streams");
     private long _brokenCount;
     private Socket? _listener;
+    private SlabSocketFile? _file;
     private Task _accepting = Task.CompletedTask;
 
     /// <summary>0 before the start, and when slab streams are off.</summary>
     public int Port => (_listener?.LocalEndPoint as IPEndPoint)?.Port ?? 0;
 
-    /// <summary>What clients are told; 0: no slab streams.</summary>
-    public int AdvertisedPort => Port > 0 && endpoint.AdvertisedSlabPort > 0 ? endpoint.AdvertisedSlabPort : Port;
+    /// <summary>What clients are told.</summary>
+    public EndpointsReply Advertised => new()
+    {
+        SlabPort = Port > 0 && endpoint.AdvertisedSlabPort > 0 ? endpoint.AdvertisedSlabPort : Port,
+        SlabSocket = _file?.Path ?? "",
+        SlabSocketId = _file is null ? ByteString.Empty : ByteString.CopyFrom(_file.Id),
+    };
 
     /// <summary>Connections that are open, in a call or between two.</summary>
     public int ConnectionCount => _connections.Count;
+
+    /// <summary>Those of them over the Unix socket.</summary>
+    public int LocalConnectionCount => _connections.Keys.Count(connection => connection.IsLocal);
 
     /// <summary>Connections that were closed because what came was no message, e.g. damaged on the way, or none that may come then.</summary>
     public long BrokenCount => Interlocked.Read(ref _brokenCount);
@@ -66,7 +77,8 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
         _listener = listener;
         _meter.CreateObservableGauge("kvcluster.slab_streams.connections", () => ConnectionCount, null, "Connections that are open.");
         _meter.CreateObservableCounter("kvcluster.slab_streams.broken.connections", () => BrokenCount, null, "Connections closed because what came was damaged or out of place.");
-        _accepting = AcceptAsync(listener);
+        OpenSocketFile();
+        _accepting = Task.WhenAll(AcceptAsync(listener, default), _file is null ? Task.CompletedTask : AcceptAsync(_file.Listener, _file.Id));
         return Task.CompletedTask;
     }
 
@@ -75,6 +87,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
     {
         await _stopping.CancelAsync();
         _listener?.Dispose();
+        _file?.Dispose();
         await _accepting;
         await using CancellationTokenRegistration enough = cancellationToken.UnsafeRegister(_ => BreakAll(), null);
         await Task.WhenAll(_connections.Values);
@@ -83,12 +96,30 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
     public void Dispose()
     {
         _listener?.Dispose();
+        _file?.Dispose();
         BreakAll();
         _meter.Dispose();
         _stopping.Dispose();
     }
 
-    private async Task AcceptAsync(Socket listener)
+    private void OpenSocketFile()
+    {
+        if (!LocalSlabSocket.IsSupported || endpoint.SlabSocketFolder.Length == 0 || (endpoint.AdvertisedSlabPort > 0 && endpoint.AdvertisedSlabPort != Port))
+        {
+            return;
+        }
+
+        try
+        {
+            _file = SlabSocketFile.Open(endpoint.SlabSocketFolder, Backlog);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or SocketException)
+        {
+            Log.NoSocket(logger, endpoint.SlabSocketFolder, error.Message);
+        }
+    }
+
+    private async Task AcceptAsync(Socket listener, ReadOnlyMemory<byte> socketId)
     {
         while (!_stopping.IsCancellationRequested)
         {
@@ -96,8 +127,15 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
             try
             {
                 socket = await listener.AcceptAsync(_stopping.Token);
-                socket.NoDelay = true;
-                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+                if (socketId.IsEmpty)
+                {
+                    socket.NoDelay = true;
+                    socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+                }
+                else
+                {
+                    LocalSlabSocket.SizeBuffers(socket);
+                }
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
             {
@@ -118,7 +156,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
                 continue;
             }
 
-            var connection = new SlabConnection(new SlabSocket(socket), calls, () => Interlocked.Increment(ref _brokenCount), logger);
+            var connection = new SlabConnection(new SlabSocket(socket), socketId, calls, () => Interlocked.Increment(ref _brokenCount), logger);
             var done = new TaskCompletionSource();
             _connections[connection] = done.Task;
             _ = ServeAsync(connection, done);

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using KvCluster.DecodeWorker.Direct;
+using KvCluster.ServiceDefaults.Streams;
 using KvCluster.V1;
 using KvCluster.Workers.Tests;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,15 +15,16 @@ public sealed class DirectTests
     private static readonly Sampling Endless = new() { Temperature = 0, IgnoreEos = true };
 
     [Theory]
-    [InlineData("raw", null)]
-    [InlineData("int8", null)]
-    [InlineData("int4", null)]
-    [InlineData("int4", -1)]
-    public async Task Decode_HandedOverDirectlyColdWarmBatched_SameTokensAndOnlyThePrefixFromTheStore(string kvSpec, int? slabPort)
+    [InlineData("raw", null, true)]
+    [InlineData("int8", null, false)]
+    [InlineData("int4", null, true)]
+    [InlineData("int4", -1, false)]
+    public async Task Decode_HandedOverDirectlyColdWarmBatched_SameTokensAndOnlyThePrefixFromTheStore(string kvSpec, int? slabPort, bool isLocal)
     {
         await using var cluster = await TestCluster.StartAsync(kvSpec);
         var prefill = await PrefillClient.StartAsync(cluster);
-        var decode = await DecodeClient.StartAsync(cluster, options => options.SlabPort = slabPort);
+        var decode = await DecodeClient.StartAsync(cluster, options =>
+            (options.SlabPort, options.SlabSocketFolder) = (slabPort, isLocal ? options.SlabSocketFolder : ""));
         var prompt = TestModel.Prompt(120, 270);
         var expected = TestOracle.Generate(cluster.Model, prompt, 20, new() { IgnoreEos = true });
 
@@ -48,6 +50,8 @@ public sealed class DirectTests
         Assert.Equal(prompts.Select(each => TestOracle.Generate(cluster.Model, each, 15, new() { IgnoreEos = true })), answers.Select(answer => answer.TokenIds));
         Assert.All(answers, answer => Assert.Equal(0, answer.Ready.ComputedTokens));
         Assert.Equal(0, decode.App.Services.GetRequiredService<DirectHandOvers>().OpenCount);
+        var listener = decode.App.Services.GetRequiredService<SlabListener>();
+        Assert.Equal((slabPort is null, isLocal), (listener.ConnectionCount > 0, listener.LocalConnectionCount > 0));
     }
 
     [Fact]

@@ -63,11 +63,13 @@ public sealed class BitFlipTests
         Assert.All(cluster.Shards, shard => Assert.Equal(0, shard.Store.Counters.CorruptSlabs));
     }
 
-    [Fact]
-    public async Task Read_BitsFlipOnASlabStream_EveryBlockComesAsItIs()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Read_BitsFlipOnASlabStream_EveryBlockComesAsItIs(bool isLocal)
     {
         await using TestShards cluster = await TestShards.StartAsync(1);
-        await using FaultyLink link = await AddOverAsync(cluster);
+        await using FaultyLink link = await AddOverAsync(cluster, isLocal);
         var time = new TestTimeProvider();
         await using var client = new ShardClient(new ShardView(cluster.Addresses, 2), new ShardReadOptions { HedgeShare = 0 }, time);
         await client.PutAsync(Ids);
@@ -90,11 +92,13 @@ public sealed class BitFlipTests
         Assert.Equal(0, cluster.Shards[0].Listener.BrokenCount);
     }
 
-    [Fact]
-    public async Task Put_BitsFlipOnASlabStream_NothingBadIsStoredAndNothingIsLost()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Put_BitsFlipOnASlabStream_NothingBadIsStoredAndNothingIsLost(bool isLocal)
     {
         await using TestShards cluster = await TestShards.StartAsync(1);
-        await using FaultyLink link = await AddOverAsync(cluster);
+        await using FaultyLink link = await AddOverAsync(cluster, isLocal);
         await using var client = new ShardClient(new ShardView(cluster.Addresses, 2), new ShardReadOptions { HedgeShare = 0 });
         var flips = new BitFlips(new Random(16), flipsAByte: 1.0 / 1500);
         var replyFlips = new BitFlips(new Random(17), flipsAByte: 1.0 / 1500);
@@ -149,8 +153,14 @@ public sealed class BitFlipTests
     }
 
     /// <summary>Adds a shard whose slab streams go over a link.</summary>
-    private static async Task<FaultyLink> AddOverAsync(TestShards cluster)
+    private static async Task<FaultyLink> AddOverAsync(TestShards cluster, bool isLocal)
     {
+        if (isLocal)
+        {
+            TestShard local = await cluster.AddAsync();
+            return FaultyLink.Before(local.Listener.Advertised.SlabSocket, SlabSocket.GreetingSizeBytes + LocalSlabSocket.IdSizeBytes);
+        }
+
         var link = new FaultyLink { SparedBytes = SlabSocket.GreetingSizeBytes };
         TestShard shard = await cluster.AddAsync(options => options.AdvertisedSlabPort = link.Port);
         link.TargetPort = shard.Listener.Port;

@@ -3,10 +3,11 @@ using System.Net.Sockets;
 
 namespace KvCluster.KvStore.Tests.Shards;
 
-/// <summary>A TCP link to a shard that can hold back, damage or cut what the shard sends, and damage what is sent to it.</summary>
+/// <summary>A link to a shard, over TCP or a Unix socket, that can hold back, damage or cut what the shard sends, and damage what is sent to it.</summary>
 internal sealed class FaultyLink : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Socket _listener;
+    private readonly string? _targetPath;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Socket> _sockets = [];
     private readonly Lock _lock = new();
@@ -15,15 +16,19 @@ internal sealed class FaultyLink : IAsyncDisposable
     private TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public FaultyLink(string? target = null)
+        : this(new IPEndPoint(IPAddress.Loopback, 0)) => TargetPort = target is null ? 0 : new Uri(target).Port;
+
+    private FaultyLink(EndPoint place, string? targetPath = null)
     {
-        TargetPort = target is null ? 0 : new Uri(target).Port;
+        _targetPath = targetPath;
         _gate.SetResult();
-        _listener.Start();
-        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        _listener = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
+        _listener.Bind(place);
+        _listener.Listen();
         _accepting = AcceptAsync();
     }
 
-    public int Port { get; }
+    public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
 
     public string Address => $"http://127.0.0.1:{Port}";
 
@@ -41,6 +46,14 @@ internal sealed class FaultyLink : IAsyncDisposable
 
     /// <summary>Bytes that were passed on, in either direction.</summary>
     public long ByteCount => Interlocked.Read(ref _byteCount);
+
+    /// <summary>Takes the place of a shard's Unix socket, which has another from now on.</summary>
+    public static FaultyLink Before(string socketPath, int sparedBytes)
+    {
+        string moved = $"{socketPath}.shard";
+        File.Move(socketPath, moved);
+        return new FaultyLink(new UnixDomainSocketEndPoint(socketPath), moved) { SparedBytes = sparedBytes };
+    }
 
     /// <summary>What the shard sends waits here from now on.</summary>
     public void Hold() => _gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -61,7 +74,7 @@ internal sealed class FaultyLink : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _accepting.Soon();
-        _listener.Stop();
+        _listener.Dispose();
         Release();
         Cut();
         _stop.Dispose();
@@ -73,15 +86,20 @@ internal sealed class FaultyLink : IAsyncDisposable
         {
             while (true)
             {
-                Socket client = await _listener.AcceptSocketAsync(_stop.Token);
-                var shard = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                client.NoDelay = true;
+                Socket client = await _listener.AcceptAsync(_stop.Token);
+                EndPoint target = _targetPath is null ? new IPEndPoint(IPAddress.Loopback, TargetPort) : new UnixDomainSocketEndPoint(_targetPath);
+                var shard = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
+                if (_targetPath is null)
+                {
+                    client.NoDelay = shard.NoDelay = true;
+                }
+
                 lock (_lock)
                 {
                     _sockets.AddRange([client, shard]);
                 }
 
-                await shard.ConnectAsync(IPAddress.Loopback, TargetPort, _stop.Token);
+                await shard.ConnectAsync(target, _stop.Token);
                 _ = PumpAsync(client, shard, isFromShard: false);
                 _ = PumpAsync(shard, client, isFromShard: true);
             }

@@ -21,6 +21,18 @@ internal sealed class BlockFactory(int slabCount, int slabSizeBytes)
         return new StoreBlock(id, [.. Enumerable.Range(0, slabCount).Select(layer => CreateSlab(id, layer))]);
     }
 
+    /// <summary>As many bytes for peers. Not zeros, which are all read from one page.</summary>
+    public byte[] CreatePlain()
+    {
+        var block = new byte[BlockSizeBytes];
+        for (int i = 0; i < slabCount; i++)
+        {
+            _payload.CopyTo(block, i * slabSizeBytes);
+        }
+
+        return block;
+    }
+
     private SlabLease CreateSlab(BlockId blockId, int layer)
     {
         SlabLease slab = SlabPool.Shared.Rent(slabSizeBytes);

@@ -2,16 +2,15 @@ using System.Diagnostics;
 using KvCluster.Compression.Blocks;
 using KvCluster.KvStore.Hosting;
 using KvCluster.ServiceDefaults.Hosting;
-using StackExchange.Redis;
 
 namespace KvCluster.CommandLine.Bench.Store;
 
 /// <summary>
-/// The memory tier over loopback gRPC, checked end to end, beside <c>redis-server</c> and a bare socket, in turn and on the same cores.
+/// The memory tier within a machine, checked end to end, beside <c>redis-server</c> and bare sockets, over a Unix socket and TCP, in turn and on the same cores.
 /// </summary>
 internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<string> progress)
 {
-    private const int WarmRoundCount = 3;
+    private const int WarmRoundCount = 8;
 
     private readonly BlockFactory _factory = new(options.SlabCount, options.SlabSizeBytes);
     private long _nextNumber;
@@ -24,17 +23,34 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
             MemoryBudgetBytes = 2L * options.BlockCount * _factory.BlockSizeBytes,
         });
         await ServiceHost.StartAsync(host, cancellationToken);
-        using var store = new StoreClient(host.Urls.First(), usesStreams: true);
+        using var local = new StoreClient(host.Urls.First(), usesStreams: true);
+        using var store = new StoreClient(host.Urls.First(), usesStreams: true, usesLocalSockets: false);
         using var grpc = new StoreClient(host.Urls.First(), usesStreams: false);
         using RedisPeer? redis = await RedisPeer.StartAsync(TimeProvider.System, cancellationToken);
-        using SocketPeer socket = await SocketPeer.ConnectAsync(cancellationToken);
-        var rounds = new List<double[]>();
+        using LocalRedisPeer? localRedis = await LocalRedisPeer.StartAsync(TimeProvider.System, cancellationToken);
+        using SocketPeer socket = await SocketPeer.ConnectAsync(isLocal: false, cancellationToken);
+        using SocketPeer localSocket = await SocketPeer.ConnectAsync(isLocal: true, cancellationToken);
+        (string Name, Func<Task<(double, double)>> MeasureAsync)[] subjects =
+        [
+            ("slab streams, Unix socket", () => MeasureStoreAsync(local, cancellationToken)),
+            ("slab streams, TCP", () => MeasureStoreAsync(store, cancellationToken)),
+            ("gRPC", () => MeasureStoreAsync(grpc, cancellationToken)),
+            (TransferRate.RedisOverTcp, () => MeasureRedisAsync(redis is null ? null : redis.SetAsync, redis is null ? null : redis.GetAsync)),
+            (TransferRate.RedisOverUnix, () => MeasureRedisAsync(localRedis is null ? null : localRedis.SetAsync, localRedis is null ? null : localRedis.GetAsync)),
+            (TransferRate.BareTcp, () => MeasureSocketAsync(socket, cancellationToken)),
+            (TransferRate.BareUnix, () => MeasureSocketAsync(localSocket, cancellationToken)),
+        ];
+        var rounds = new List<(double Put, double Get)[]>();
         for (int round = 0; round < WarmRoundCount + options.RoundCount; round++)
         {
             progress.Report($"memory, round {round + 1} of {WarmRoundCount + options.RoundCount}");
-            double[] rates = [.. await MeasureRoundAsync(store, redis, socket, cancellationToken), .. await MeasureStoreAsync(grpc, cancellationToken)];
+            var rates = new (double, double)[subjects.Length];
+            for (int i = 0; i < subjects.Length; i++)
+            {
+                rates[i] = await subjects[i].MeasureAsync();
+            }
 
-            // The first ones compile, connect and fill the store: a full one is the usual case.
+            // The first ones compile (which takes a core for ten seconds), connect and fill the store: a full one is the usual case.
             if (round >= WarmRoundCount)
             {
                 rounds.Add(rates);
@@ -42,47 +58,55 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
         }
 
         progress.Report("memory, gets under load");
-        double[] latencies = await MeasureLatencyAsync(store, cancellationToken);
-        double[] medians = [.. Enumerable.Range(0, 7).Select(i => rounds.Select(rates => rates[i]).Order().ElementAt(rounds.Count / 2))];
+        GetLatency[] latencies =
+        [
+            await MeasureLatencyAsync(subjects[0].Name, local, cancellationToken),
+            await MeasureLatencyAsync(subjects[1].Name, store, cancellationToken),
+        ];
         await host.StopAsync(cancellationToken);
         return new MemoryBenchmarkResult(
-            medians[0], medians[1], medians[2], medians[3], medians[4], medians[5], medians[6], latencies[latencies.Length / 2], latencies[latencies.Length * 99 / 100]);
+            [.. subjects.Select((subject, i) => new TransferRate(subject.Name, Median(rounds.Select(rates => rates[i].Put)), Median(rounds.Select(rates => rates[i].Get))))],
+            latencies);
     }
 
-    private async Task<double[]> MeasureRoundAsync(StoreClient store, RedisPeer? redis, SocketPeer socket, CancellationToken cancellationToken)
+    private static double Median(IEnumerable<double> values)
     {
-        double[] rates = await MeasureStoreAsync(store, cancellationToken);
-        var values = new KeyValuePair<RedisKey, RedisValue>[options.BlockCount];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = new($"block-{i}", new byte[_factory.BlockSizeBytes]);
-        }
-
-        double copy = await TimeAsync(() => socket.CopyAsync(Array.ConvertAll(values, static value => new ReadOnlyMemory<byte>((byte[]?)value.Value)), cancellationToken));
-        if (redis is null)
-        {
-            return [.. rates, double.NaN, double.NaN, copy];
-        }
-
-        RedisKey[] keys = Array.ConvertAll(values, static value => value.Key);
-        double set = await TimeAsync(() => InCallsAsync(values, redis.SetAsync));
-        double fetch = await TimeAsync(() => InCallsAsync(keys, part => redis.GetAsync(part, _factory.BlockSizeBytes)));
-        await redis.DeleteAsync(keys);
-        return [.. rates, set, fetch, copy];
+        double[] ordered = [.. values.Order()];
+        return ordered[ordered.Length / 2];
     }
 
-    private async Task<double[]> MeasureStoreAsync(StoreClient store, CancellationToken cancellationToken)
+    private async Task<(double Put, double Get)> MeasureRedisAsync(Func<IReadOnlyList<KeyValuePair<string, byte[]>>, Task>? set, Func<IReadOnlyList<string>, int, Task>? get)
+    {
+        if (set is null || get is null)
+        {
+            return (double.NaN, double.NaN);
+        }
+
+        KeyValuePair<string, byte[]>[] values = [.. Enumerable.Range(0, options.BlockCount).Select(i => KeyValuePair.Create($"block-{i}", _factory.CreatePlain()))];
+        double put = await TimeAsync(() => InCallsAsync(values, set));
+        return (put, await TimeAsync(() => InCallsAsync(Array.ConvertAll(values, static value => value.Key), part => get(part, _factory.BlockSizeBytes))));
+    }
+
+    /// <summary>The same both ways.</summary>
+    private async Task<(double Put, double Get)> MeasureSocketAsync(SocketPeer socket, CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte>[] blocks = [.. Enumerable.Range(0, options.BlockCount).Select(_ => _factory.CreatePlain())];
+        double rate = await TimeAsync(() => socket.CopyAsync(blocks, cancellationToken));
+        return (rate, rate);
+    }
+
+    private async Task<(double Put, double Get)> MeasureStoreAsync(StoreClient store, CancellationToken cancellationToken)
     {
         StoreBlock[] blocks = [.. Enumerable.Range(0, options.BlockCount).Select(_ => _factory.Create(_nextNumber++))];
         BlockId[] ids = [.. blocks.Select(block => block.Id)];
         double put = await TimeAsync(() => InCallsAsync(blocks, part => store.PutAsync(part, cancellationToken)));
         double get = await TimeAsync(() => InCallsAsync(ids, part => store.GetAsync(part, cancellationToken)));
         Array.ForEach(blocks, static block => block.Dispose());
-        return [put, get];
+        return (put, get);
     }
 
     /// <summary>One reader's gets, one after the other, while as many others read and write as fast as they can.</summary>
-    private async Task<double[]> MeasureLatencyAsync(StoreClient store, CancellationToken cancellationToken)
+    private async Task<GetLatency> MeasureLatencyAsync(string name, StoreClient store, CancellationToken cancellationToken)
     {
         var small = new BlockFactory(options.LatencySlabCount, options.SlabSizeBytes);
         StoreBlock[] blocks = [.. Enumerable.Range(0, 64).Select(_ => small.Create(_nextNumber++))];
@@ -100,7 +124,8 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
         await stop.CancelAsync();
         await Task.WhenAll(load);
         Array.ForEach(blocks, static block => block.Dispose());
-        return [.. latencies.Order()];
+        Array.Sort(latencies);
+        return new GetLatency(name, latencies[latencies.Length / 2], latencies[latencies.Length * 99 / 100]);
     }
 
     private async Task LoadAsync(StoreClient store, BlockFactory small, bool isWriter, StoreBlock[] blocks, CancellationToken stop)

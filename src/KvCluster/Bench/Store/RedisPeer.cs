@@ -47,10 +47,10 @@ internal sealed class RedisPeer : IDisposable
     }
 
     /// <summary>All values at once on the one connection, as StackExchange.Redis pipelines them.</summary>
-    public Task SetAsync(IReadOnlyList<KeyValuePair<RedisKey, RedisValue>> values) =>
+    public Task SetAsync(IReadOnlyList<KeyValuePair<string, byte[]>> values) =>
         Task.WhenAll(values.Select(value => Database.StringSetAsync(value.Key, value.Value)));
 
-    public async Task GetAsync(IReadOnlyList<RedisKey> keys, int sizeBytes)
+    public async Task GetAsync(IReadOnlyList<string> keys, int sizeBytes)
     {
         foreach (RedisValue value in await Task.WhenAll(keys.Select(key => Database.StringGetAsync(key))))
         {
@@ -60,8 +60,6 @@ internal sealed class RedisPeer : IDisposable
             }
         }
     }
-
-    public Task DeleteAsync(RedisKey[] keys) => Database.KeyDeleteAsync(keys);
 
     public void Dispose()
     {

@@ -1,9 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using KvCluster.Protocol.Streams;
 
 namespace KvCluster.CommandLine.Bench.Store;
 
-/// <summary>Bytes from one side of a loopback connection to the other, with nothing around them: what the kernel allows.</summary>
+/// <summary>Bytes from one side of a connection within this machine to the other, with nothing around them: what the kernel allows.</summary>
 internal sealed class SocketPeer : IDisposable
 {
     private readonly Socket _sender;
@@ -15,14 +16,19 @@ internal sealed class SocketPeer : IDisposable
         _receiver = receiver;
     }
 
-    public static async Task<SocketPeer> ConnectAsync(CancellationToken cancellationToken)
+    /// <param name="isLocal">Over a Unix socket, with the buffers of slab streams, and not over TCP.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<SocketPeer> ConnectAsync(bool isLocal, CancellationToken cancellationToken)
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using Socket listener = Create();
+        string path = Path.Combine(Path.GetTempPath(), $"kvcluster-{Path.GetRandomFileName()}");
+        listener.Bind(isLocal ? new UnixDomainSocketEndPoint(path) : new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen(1);
-        var sender = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Socket sender = Create();
         await sender.ConnectAsync(listener.LocalEndPoint!, cancellationToken);
         return new SocketPeer(sender, await listener.AcceptAsync(cancellationToken));
+
+        Socket Create() => isLocal ? LocalSlabSocket.Create() : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     }
 
     /// <summary>Sends every block and returns when the other side has all of them and has said so.</summary>

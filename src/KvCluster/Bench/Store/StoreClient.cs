@@ -7,7 +7,7 @@ using KvCluster.V1;
 
 namespace KvCluster.CommandLine.Bench.Store;
 
-/// <summary>A worker's side of a shard: whole blocks over gRPC, every slab verified where it arrives.</summary>
+/// <summary>A worker's side of a shard: whole blocks, every slab verified where it arrives.</summary>
 internal sealed class StoreClient : IDisposable
 {
     private readonly GrpcChannel _channel;
@@ -15,10 +15,11 @@ internal sealed class StoreClient : IDisposable
 
     /// <param name="address">gRPC address of the shard.</param>
     /// <param name="usesStreams">Whether Put and Get may go over slab streams.</param>
-    public StoreClient(string address, bool usesStreams)
+    /// <param name="usesLocalSockets">Whether those may go over a Unix socket.</param>
+    public StoreClient(string address, bool usesStreams, bool usesLocalSockets = true)
     {
         _channel = GrpcChannels.Create(address);
-        _streams = usesStreams ? new SlabStreamInvoker(_channel.CreateCallInvoker(), address) : null;
+        _streams = usesStreams ? new SlabStreamInvoker(_channel.CreateCallInvoker(), address, usesLocalSockets: usesLocalSockets) : null;
         Client = new V1.KvStore.KvStoreClient(_streams ?? _channel.CreateCallInvoker());
     }
 
