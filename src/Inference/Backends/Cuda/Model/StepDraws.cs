@@ -12,6 +12,18 @@ internal sealed class StepDraws(ModelKernels kernels, int vocabularySize, int ro
     /// <summary>An entry of the last step wants its logits themselves.</summary>
     public bool LeavesLogits { get; private set; }
 
+    /// <summary>In a decode step every row has logits, in its own place, wanted or not.</summary>
+    public static void AssignRows(StepBatch batch)
+    {
+        int row = 0;
+        foreach (ref StepEntry entry in batch.Entries)
+        {
+            bool isComputed = entry.Failure is StepFailure.None or StepFailure.OutOfDeviceMemory;
+            entry.FirstLogitsRow = isComputed && entry.WantsLogits ? row : -1;
+            row += isComputed ? 1 : 0;
+        }
+    }
+
     /// <summary>Queues the draws of a step; its logits, and the greatest of each row, are there.</summary>
     /// <param name="stream">Of the step.</param>
     /// <param name="batch">With the rows of logits assigned.</param>

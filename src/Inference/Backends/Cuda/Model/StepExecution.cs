@@ -70,7 +70,7 @@ internal sealed class StepExecution(
         }
         else
         {
-            AssignLogitsRows(batch);
+            StepDraws.AssignRows(batch);
         }
 
         int logitsRows = isDecode ? rows : RowBucket.Of(Math.Max(1, plan.LogitsRows.Length));
@@ -116,18 +116,6 @@ internal sealed class StepExecution(
         }
 
         return isDecode;
-    }
-
-    /// <summary>In a decode step every row has logits, in its own place, wanted or not.</summary>
-    private static void AssignLogitsRows(StepBatch batch)
-    {
-        int row = 0;
-        foreach (ref StepEntry entry in batch.Entries)
-        {
-            bool isComputed = entry.Failure is StepFailure.None or StepFailure.OutOfDeviceMemory;
-            entry.FirstLogitsRow = isComputed && entry.WantsLogits ? row : -1;
-            row += isComputed ? 1 : 0;
-        }
     }
 
     private void Decode(int rows)
