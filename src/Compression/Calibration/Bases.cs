@@ -14,6 +14,13 @@ public static class Bases
         return new SideBasis { Rank = columns.ColumnCount, Map = Round(columns) };
     }
 
+    /// <summary>The subspace that orthonormal columns span, to within <see cref="Reflections.Unit"/>, in an orthonormal basis that is small to store.</summary>
+    public static SideBasis Subspace(Matrix<double> columns)
+    {
+        Reflections reflections = Reflections.Of(columns, onlySpan: true);
+        return new SideBasis { Rank = reflections.Rank, Map = reflections.Map(), Reflections = reflections };
+    }
+
     /// <summary>
     /// Maps A, B of rank r that keep products best: x·A·Bᵀ·yᵀ ≈ x·yᵀ (KQ-SVD, arXiv 2512.05916). S_x = L_x·L_xᵀ, S_y = L_y·L_yᵀ,
     /// L_xᵀ·L_y = U·S·Vᵀ; A = L_x^-ᵀ·U_r·S_r^½, B = L_y^-ᵀ·V_r·S_r^½. Column lengths are moved from A to B, which changes no product.
@@ -64,23 +71,6 @@ public static class Bases
     {
         ArgumentNullException.ThrowIfNull(matrix);
         return [.. matrix.EnumerateRows().SelectMany(row => row.Select(value => (Half)value))];
-    }
-
-    /// <summary>
-    /// Row-major; in each column multiples, up to 127, of a power of two. An error of at most 1 % of a column's length: far below that of the
-    /// coarse quantisers which follow such maps, for half the file.
-    /// </summary>
-    public static Half[] Coarse(Matrix<double> matrix)
-    {
-        ArgumentNullException.ThrowIfNull(matrix);
-        Matrix<double> coarse = matrix.Clone();
-        for (int column = 0; column < matrix.ColumnCount; column++)
-        {
-            double unit = CoarseUnit((float)matrix.Column(column).AbsoluteMaximum(), 127);
-            coarse.SetColumn(column, matrix.Column(column).Map(value => Math.Clamp(Math.Round(value / unit), -127, 127) * unit));
-        }
-
-        return Round(coarse);
     }
 
     /// <summary>The least power of two, from 2^-14 on, of which <paramref name="greatest"/> is at most <paramref name="maxCode"/>.</summary>

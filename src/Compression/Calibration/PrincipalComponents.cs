@@ -1,3 +1,5 @@
+using MathNet.Numerics.LinearAlgebra;
+
 namespace KvCluster.Compression.Calibration;
 
 /// <summary>Mean and principal components of a group's keys or values.</summary>
@@ -11,15 +13,24 @@ internal sealed record PrincipalComponents(SymmetricEigen Eigen, float[] Mean)
         return new PrincipalComponents(SymmetricEigen.Of(gram.Covariance(elements)), [.. gram.Mean(elements).Select(value => (float)value)]);
     }
 
-    public SideBasis Leading(int rank) => Leading(rank, [], []);
-
-    /// <summary>The leading components in units of <paramref name="steps"/>.</summary>
-    public SideBasis Leading(int rank, float[] steps, byte[] bits) => new()
+    /// <summary>What the leading components span, and the mean in 8 bits an element: only what of it lies outside of that span is used.</summary>
+    public SideBasis Leading(int rank)
     {
-        Rank = rank,
-        Map = bits.Length > 0 ? Bases.Coarse(Eigen.Leading(rank)) : Bases.Round(Eigen.Leading(rank)),
-        Mean = Mean,
-        Steps = steps,
-        Bits = bits,
-    };
+        SideBasis basis = Bases.Subspace(Eigen.Leading(rank));
+        return new SideBasis { Rank = rank, Map = basis.Map, Reflections = basis.Reflections, Mean = CoarseMean() };
+    }
+
+    /// <summary>The variance along each column of a map: of components that were rounded, a little of their neighbours' too.</summary>
+    public double[] Variances(Half[] map, int rank)
+    {
+        var columns = Matrix<double>.Build.Dense(Mean.Length, rank, (i, j) => (double)map[(i * rank) + j]);
+        Matrix<double> shares = Eigen.Vectors.TransposeThisAndMultiply(columns);
+        return [.. shares.EnumerateColumns().Select(column => column.Select((share, i) => share * share * Eigen.Values[i]).Sum())];
+    }
+
+    private float[] CoarseMean()
+    {
+        float unit = Bases.CoarseUnit(Mean.Max(MathF.Abs), 127);
+        return [.. Mean.Select(value => Math.Clamp(MathF.Round(value / unit), -127, 127) * unit)];
+    }
 }

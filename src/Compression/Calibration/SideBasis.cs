@@ -12,6 +12,9 @@ public sealed class SideBasis
     /// <summary>[t·d][Rank]: from a token's channels to latent channels.</summary>
     public required Half[] Map { get; init; }
 
+    /// <summary>What <see cref="Map"/> was made of, and is stored as; null: the map is stored.</summary>
+    public Reflections? Reflections { get; init; }
+
     /// <summary>[t·d][Rank]: back (V), or of queries (K). Empty: the same as <see cref="Map"/>, so the basis is orthonormal.</summary>
     public Half[] Inverse { get; init; } = [];
 

@@ -75,13 +75,16 @@ internal sealed class WaterFillRecipe : ProfileRecipe
     private SideBasis Side(PrincipalComponents components, byte[] bits)
     {
         int rank = bits.Length * Ranks.Step;
+        Reflections axes = Reflections.Of(components.Eigen.Leading(rank), onlySpan: false);
+        Half[] map = axes.Map();
+        double[] variances = components.Variances(map, rank);
         var steps = new float[rank];
         for (int channel = 0; channel < rank; channel++)
         {
-            double deviation = Math.Sqrt(Math.Max(components.Eigen.Values[channel], 1e-12));
+            double deviation = Math.Sqrt(Math.Max(variances[channel], 1e-12));
             steps[channel] = (float)(_wide * deviation * BitAllocation.Step(bits[channel / Ranks.Step]));
         }
 
-        return components.Leading(rank, steps, bits);
+        return new SideBasis { Rank = rank, Map = map, Reflections = axes, Mean = components.Mean, Steps = steps, Bits = bits };
     }
 }

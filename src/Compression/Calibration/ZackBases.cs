@@ -44,17 +44,22 @@ public sealed class ZackBases
         [.. Enumerable.Range(0, HeadCount).Select(head => new HeadRanks(
             Ranks.ForEnergy(_keys[head].Energies, energy), Ranks.ForEnergy(_values[head].Energies, energy)))];
 
+    /// <summary>As a Profile stores them: orthonormal ones as <see cref="Bases.Subspace"/>.</summary>
     public LayerCalibration Make(IReadOnlyList<HeadRanks> ranks) => new(
-        [.. ranks.Select((rank, head) => new GroupBasis([head], Key(head, rank.Key), Value(head, rank.Value)))],
+        [.. ranks.Select((rank, head) => new GroupBasis([head], Stored(_keys[head], rank.Key), Stored(_values[head], rank.Value)))],
         KeyEnergies,
         ValueEnergies);
 
+    /// <summary>The leading directions themselves.</summary>
     public SideBasis Key(int head, int rank) => Side(_keys[head], rank);
 
     public SideBasis Value(int head, int rank) => Side(_values[head], rank);
 
     private SideBasis Side(JointBasis basis, int rank) =>
         _isJoint ? basis.Leading(rank) : Bases.Orthonormal(basis.Map.SubMatrix(0, basis.Map.RowCount, 0, rank));
+
+    private SideBasis Stored(JointBasis basis, int rank) =>
+        _isJoint ? basis.Leading(rank) : Bases.Subspace(basis.Map.SubMatrix(0, basis.Map.RowCount, 0, rank));
 
     private JointBasis Basis(Matrix<double> x, Matrix<double> y)
     {

@@ -6,7 +6,7 @@ using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Calibration;
 
-/// <summary>Profiles as safetensors files: maps in 16 bits (in 8 where that loses nothing), steps and means in 32, what it is in the metadata.</summary>
+/// <summary>Profiles as safetensors files: maps as codes of reflections or in 16 bits, steps and means in 32, what it is in the metadata.</summary>
 public static class ProfileFile
 {
     /// <summary>Ending of the files' names; packed files have <see cref="DataFile.PackedExtension"/> after it.</summary>
@@ -80,7 +80,16 @@ public static class ProfileFile
 
     private static void Add(SafetensorsWriter writer, string prefix, SideBasis side)
     {
-        Add(writer, prefix + "map", side.Map, side.Rank);
+        if (side.Reflections is { } reflections)
+        {
+            writer.Add(prefix + "reflections", "I8", MemoryMarshal.AsBytes(reflections.Codes), reflections.Codes.Length);
+            Add(writer, prefix + "rank", [reflections.Rank]);
+        }
+        else
+        {
+            Add(writer, prefix + "map", side.Map, side.Rank);
+        }
+
         Add(writer, prefix + "inverse", side.Inverse, side.Rank);
         Add(writer, prefix + "steps", side.Steps);
         Add(writer, prefix + "mean", side.Mean);
@@ -89,12 +98,7 @@ public static class ProfileFile
 
     private static void Add(SafetensorsWriter writer, string name, Half[] map, int rank)
     {
-        if (map.Length > 0 && CoarseMap.TryPack(map, rank) is { } coarse)
-        {
-            writer.Add(name, "I8", MemoryMarshal.AsBytes<sbyte>(coarse.Codes), map.Length / rank, rank);
-            Add(writer, name + ".units", coarse.Units);
-        }
-        else if (map.Length > 0)
+        if (map.Length > 0)
         {
             writer.Add(name, "F16", MemoryMarshal.AsBytes<Half>(map), map.Length / rank, rank);
         }

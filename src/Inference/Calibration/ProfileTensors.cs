@@ -31,12 +31,10 @@ internal sealed class ProfileTensors(SafetensorsFile file, KvGeometry geometry)
 
     private SideBasis ReadSide(string prefix, int channels)
     {
-        Half[] map = ReadMap(prefix + "map", channels, required: true);
+        Reflections? reflections = ReadReflections(prefix, channels);
+        Half[] map = reflections?.Map() ?? ReadMap(prefix + "map", channels, required: true);
         int rank = map.Length / channels;
-        if (rank < Ranks.Step || rank % Ranks.Step != 0 || rank > channels)
-        {
-            throw Broken(prefix + "map", $"has rank {rank}; it must be a multiple of {Ranks.Step}, at most the {channels} channels of its heads");
-        }
+        RequireRank(rank, channels, prefix + "map");
 
         Half[] inverse = ReadMap(prefix + "inverse", channels, required: false);
         float[] steps = Read(prefix + "steps", required: false);
@@ -46,8 +44,35 @@ internal sealed class ProfileTensors(SafetensorsFile file, KvGeometry geometry)
         Require(steps.Length == 0 || (steps.Length == rank && steps.All(step => step > 0)), prefix + "steps", "must be a positive number for each rank");
         Require(mean.Length == 0 || mean.Length == channels, prefix + "mean", $"must have {channels} elements");
         Require(bits.Length == 0 || (bits.Length == rank / Ranks.Step && bits.All(value => value > 0)), prefix + "bits", "must be 1 to 8 for each 16 ranks");
-        return new SideBasis { Rank = rank, Map = map, Inverse = inverse, Steps = steps, Mean = mean, Bits = bits };
+        return new SideBasis { Rank = rank, Map = map, Reflections = reflections, Inverse = inverse, Steps = steps, Mean = mean, Bits = bits };
     }
+
+    /// <summary>Null when the map is stored itself.</summary>
+    private Reflections? ReadReflections(string prefix, int channels)
+    {
+        if (!file.TryGetBytes(prefix + "reflections", "I8", out ReadOnlySpan<byte> codes, out _))
+        {
+            return null;
+        }
+
+        float[] ranks = Read(prefix + "rank", required: true);
+        Require(ranks.Length == 1, prefix + "rank", "must be one number");
+        int rank = ToInteger(ranks[0], prefix + "rank", channels);
+        RequireRank(rank, channels, prefix + "rank");
+        try
+        {
+            return Reflections.Of(channels, rank, MemoryMarshal.Cast<byte, sbyte>(codes));
+        }
+        catch (ArgumentException)
+        {
+            throw Broken(prefix + "reflections", $"has {codes.Length} codes, which are not those of rank {rank} in {channels} channels");
+        }
+    }
+
+    private void RequireRank(int rank, int channels, string name) => Require(
+        rank >= Ranks.Step && rank % Ranks.Step == 0 && rank <= channels,
+        name,
+        $"has rank {rank}; it must be a multiple of {Ranks.Step}, at most the {channels} channels of its heads");
 
     private Half[] ReadMap(string name, int channels, bool required)
     {
@@ -67,12 +92,19 @@ internal sealed class ProfileTensors(SafetensorsFile file, KvGeometry geometry)
         return map;
     }
 
+    /// <summary>Columns in whole multiples of a unit each, as Profiles were written before there were reflections.</summary>
     private Half[] ReadCoarse(string name, int channels, ReadOnlySpan<byte> codes, ImmutableArray<long> shape)
     {
         Require(shape.Length == 2 && shape[0] == channels, name, $"must be I8 with {channels} rows");
         float[] units = Read(name + ".units", required: true);
         Require(units.Length == shape[1] && Array.TrueForAll(units, unit => unit is > 0 and <= 128), name + ".units", "must be a unit for each column");
-        return CoarseMap.Unpack(MemoryMarshal.Cast<byte, sbyte>(codes), units);
+        var map = new Half[codes.Length];
+        for (int i = 0; i < map.Length; i++)
+        {
+            map[i] = (Half)((sbyte)codes[i] * units[i % units.Length]);
+        }
+
+        return map;
     }
 
     private float[] Read(string name, bool required)

@@ -3,6 +3,7 @@ using FsCheck.Fluent;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Calibration;
 using KvCluster.Compression.Codecs;
+using KvCluster.Inference.Cache;
 using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
 
@@ -32,6 +33,54 @@ public sealed class ProfileFileTests : IDisposable
         Assert.Equal(profile.ToProfile().Layers[1].Groups[0].KeyMap, loaded.ToProfile().Layers[1].Groups[0].KeyMap);
         Assert.Equal(profile.ToProfile().Layers[1].Groups[1].OutputMap, loaded.ToProfile().Layers[1].Groups[1].OutputMap);
         Assert.Equal([3, 1], loaded.Layers[0][0].Key.Bits);
+        Assert.Equal(profile.Layers[1][1].Value.Reflections!.Codes, loaded.Layers[1][1].Value.Reflections!.Codes);
+    }
+
+    [Theory]
+    [InlineData("kvheads(keep=0.5)")]
+    [InlineData("zack(accuracy=0.99)")]
+    [InlineData("pca(heads=2)+waterfill(keys=1.6,values=0.9)")]
+    public void Load_ShippedProfile_IsWhatCalibrationStoresAndTheDemoModelFinds(string spec)
+    {
+        using ModelFolder model = ModelFolder.Open(RepositoryRoot.DemoModel);
+        var folder = new ProfileFolder(RepositoryRoot.DemoModel, model.Fingerprint, ModelKvGeometry.Of(model.Config));
+        string shipped = Directory.EnumerateFiles(System.IO.Path.Combine(RepositoryRoot.DemoModel, "..", "profiles"))
+            .Single(path => ProfileFile.ReadIdentity(path)!.Value.Spec == spec);
+        StoredProfile profile = ProfileFile.Load(shipped);
+
+        Assert.Equal(profile.ToProfile().Fingerprint, folder.Find(spec)?.Fingerprint);
+        foreach (SideBasis side in profile.Layers.SelectMany(layer => layer).SelectMany(group => (SideBasis[])[group.Key, group.Value]))
+        {
+            Assert.Equal(side.Map, side.Reflections?.Map());
+        }
+
+        ProfileFile.Save(File, profile, new Dictionary<string, string>());
+        Assert.Equal(profile.ToProfile().Fingerprint, ProfileFile.Load(File).ToProfile().Fingerprint);
+    }
+
+    [Fact]
+    public void Load_MapsOfCodesAndUnits_AreReadAsTheyWereWrittenBefore()
+    {
+        var writer = new KvCluster.Inference.Models.SafetensorsWriter();
+        foreach ((string name, string value) in (IEnumerable<(string, string)>)
+            [("format", "kvcluster-profile/1"), ("spec", "pca(heads=1)"), ("model", "2a"), ("geometry", "1 1 32")])
+        {
+            writer.AddMetadata(name, value);
+        }
+
+        byte[] codes = [.. Enumerable.Range(0, 32 * 16).Select(i => (byte)(i - 200))];
+        writer.Add("layers.0.groups.0.heads", "F32", new byte[sizeof(float)], 1);
+        foreach (string side in (string[])["key", "value"])
+        {
+            writer.Add($"layers.0.groups.0.{side}.map", "I8", codes, 32, 16);
+            writer.Add($"layers.0.groups.0.{side}.map.units", "F32", System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>([.. Enumerable.Repeat(0.25f, 15), 0.5f]), 16);
+        }
+
+        writer.Save(File);
+
+        Half[] map = ProfileFile.Load(File).Layers[0][0].Key.Map;
+
+        Assert.Equal(codes.Select((code, i) => (Half)((sbyte)code * (i % 16 == 15 ? 0.5f : 0.25f))), map);
     }
 
     [Fact]
@@ -69,6 +118,7 @@ public sealed class ProfileFileTests : IDisposable
     [InlineData("bits over 8", "bits", 9)]
     [InlineData("a step of zero", "steps", 0)]
     [InlineData("a map that is not finite", "map", 0)]
+    [InlineData("reflections of other channels", "reflections", 48)]
     [InlineData("a mean of another length", "mean", 5)]
     [InlineData("a head twice", "heads", 0)]
     [InlineData("a head that is not there", "heads", 3)]
@@ -140,6 +190,14 @@ public sealed class ProfileFileTests : IDisposable
     {
         var random = new Random(1);
         Half[] Map(int length) => [.. Enumerable.Range(0, length).Select(_ => (Half)(random.NextSingle() - 0.5f))];
+        SideBasis Reflected(int channels)
+        {
+            var codes = new sbyte[Enumerable.Range(0, 16).Sum(i => channels - 1 - i)];
+            random.NextBytes((byte[])(object)codes);
+            var reflections = Reflections.Of(channels, 16, codes);
+            return new SideBasis { Rank = 16, Map = reflections.Map(), Reflections = reflections };
+        }
+
         IReadOnlyList<GroupBasis> Layer(string broken) =>
         [
             new GroupBasis(
@@ -156,7 +214,7 @@ public sealed class ProfileFileTests : IDisposable
             new GroupBasis(
                 [broken == "heads" ? value : 1],
                 new SideBasis { Rank = broken == "rank" ? value : 32, Map = Map(32 * (broken == "rank" ? value : 32)) },
-                new SideBasis { Rank = 16, Map = broken == "map" ? [Half.NaN, .. Map((32 * 16) - 1)] : Map(32 * 16) }),
+                broken == "map" ? new SideBasis { Rank = 16, Map = [Half.NaN, .. Map((32 * 16) - 1)] } : Reflected(broken == "reflections" ? value : 32)),
         ];
         return new StoredProfile("zack(energy=0.98)", 42, Geometry, [Layer(""), Layer(wrong)]);
     }
