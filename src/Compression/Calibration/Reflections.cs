@@ -14,7 +14,7 @@ namespace KvCluster.Compression.Calibration;
 /// </remarks>
 public sealed class Reflections
 {
-    /// <summary>What a code counts for. Rounding to it adds 3 to 4 % to what the demo model's projections lose anyway.</summary>
+    /// <summary>What a code counts for, in every file: they hold codes alone. Rounding to it adds 3 to 4 % to what the demo model's projections lose anyway.</summary>
     public const double Unit = 1.0 / 64;
 
     private readonly sbyte[] _codes;

@@ -75,6 +75,13 @@ public sealed class ReflectionsTests
         }
     }
 
+    /// <summary>Files depend on it: v = (1, 64/64) exchanges the axes and their signs.</summary>
+    [Fact]
+    public void Map_CodeOf64_CountsForOne()
+    {
+        Assert.Equal([(Half)0, (Half)(-1)], Reflections.Of(2, 1, [64]).Map());
+    }
+
     [Fact]
     public void Of_ItsOwnCodes_IsTheSameMap()
     {
