@@ -122,10 +122,23 @@ public sealed class SlabSocketTests
         await Eventually.TrueAsync(() => store.Listener is { ConnectionCount: 1, LocalConnectionCount: 1 });
     }
 
-    [Fact]
-    public async Task Connect_PathIsTooLongToBeOne_GoesOverTcp() => Assert.Equal(
-        (null, false),
-        await LocalSlabSocket.TryConnectAsync(new SlabPlace("localhost", 1, new string('x', 108), new byte[LocalSlabSocket.IdSizeBytes]), TimeProvider.System, default).Soon());
+    [Theory]
+    [InlineData("too long")]
+    [InlineData("not a listener's")]
+    public async Task Connect_PathIsNone_IsNotTried(string why)
+    {
+        using var folder = new TestFolder();
+        byte[] id = [.. Enumerable.Range(1, LocalSlabSocket.IdSizeBytes).Select(i => (byte)i)];
+        string path = why == "too long"
+            ? Path.Combine(folder.Path, new string('x', LocalSlabSocket.MaxPathSizeBytes), LocalSlabSocket.FileNameOf(id))
+            : Path.Combine(folder.Path, "docker.sock");
+        using Socket listener = LocalSlabSocket.Create();
+        listener.Bind(new UnixDomainSocketEndPoint(why == "too long" ? Path.Combine(folder.Path, "other") : path));
+        listener.Listen();
+
+        Assert.Equal((null, false), await LocalSlabSocket.TryConnectAsync(new SlabPlace("localhost", 1, path, id), TimeProvider.System, default).Soon());
+        Assert.False(listener.Poll(0, SelectMode.SelectRead));
+    }
 
     [Fact]
     public async Task Connect_AnotherUserListensAndKnowsWhoIsMeant_GoesOverTcpAndSaysNothing()

@@ -34,6 +34,12 @@ public static partial class LocalSlabSocket
     /// <summary>The user under whom this process runs.</summary>
     public static uint UserId => GetEffectiveUserId();
 
+    /// <summary>Of any listener.</summary>
+    public const string FileNamePattern = "slabs-*.sock";
+
+    /// <summary>What the file of a listener is called. A client connects to no other: whoever names a path must not have it speak to whatever else listens on its machine.</summary>
+    public static string FileNameOf(ReadOnlySpan<byte> id) => FileNamePattern.Replace("*", Convert.ToHexStringLower(id), StringComparison.Ordinal);
+
     public static bool Fits(string path) => Encoding.UTF8.GetByteCount(path) <= MaxPathSizeBytes;
 
     public static Socket Create() => SizeBuffers(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified));
@@ -49,7 +55,7 @@ public static partial class LocalSlabSocket
     /// only have been busy.</summary>
     internal static async Task<(SlabSocket? Connection, bool WasSlow)> TryConnectAsync(SlabPlace place, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (!IsSupported || place.SocketPath.Length == 0 || place.SocketId.Length != IdSizeBytes || !Fits(place.SocketPath))
+        if (!IsSupported || place.SocketId.Length != IdSizeBytes || Path.GetFileName(place.SocketPath) != FileNameOf(place.SocketId.Span) || !Fits(place.SocketPath))
         {
             return default;
         }

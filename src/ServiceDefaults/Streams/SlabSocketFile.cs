@@ -8,8 +8,6 @@ namespace KvCluster.ServiceDefaults.Streams;
 /// <summary>The Unix socket of a listener and its file, under a name of its own that only this user may connect to; removed with it.</summary>
 internal sealed class SlabSocketFile : IDisposable
 {
-    private const string Prefix = "slabs-";
-    private const string Suffix = ".sock";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private SlabSocketFile(Socket listener, string path, byte[] id) => (Listener, Path, Id) = (listener, path, id);
@@ -30,7 +28,7 @@ internal sealed class SlabSocketFile : IDisposable
     public static SlabSocketFile Open(string folder, int backlog)
     {
         byte[] id = RandomNumberGenerator.GetBytes(LocalSlabSocket.IdSizeBytes);
-        string path = System.IO.Path.Combine(System.IO.Path.GetFullPath(folder), $"{Prefix}{Convert.ToHexStringLower(id)}{Suffix}");
+        string path = System.IO.Path.Combine(System.IO.Path.GetFullPath(folder), LocalSlabSocket.FileNameOf(id));
         if (!LocalSlabSocket.Fits(path))
         {
             throw new IOException($"the path {path} is longer than the {LocalSlabSocket.MaxPathSizeBytes} bytes that a Unix socket's may have");
@@ -68,7 +66,7 @@ internal sealed class SlabSocketFile : IDisposable
 
     private static void RemoveStale(string folder)
     {
-        foreach (string path in Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(LocalSlabSocket.Fits))
+        foreach (string path in Directory.EnumerateFiles(folder, LocalSlabSocket.FileNamePattern).Where(LocalSlabSocket.Fits))
         {
             using Socket probe = LocalSlabSocket.Create();
             probe.Blocking = false;
