@@ -78,6 +78,10 @@ internal sealed class FaultyLink : IAsyncDisposable
         Release();
         Cut();
         _stop.Dispose();
+        if (_targetPath is not null)
+        {
+            File.Delete(_targetPath);
+        }
     }
 
     private async Task AcceptAsync()
