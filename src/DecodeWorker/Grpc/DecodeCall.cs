@@ -35,7 +35,7 @@ internal sealed class DecodeCall(
             return;
         }
 
-        await intake.UploadedAsync();
+        await intake.CloseAsync();
         var cache = parts.Model.CreateCache(plan.Blocks.Root, epoch);
         var sequence = new DecodeSequence(
             plan.RequestId, plan.Generation, cache, queued, plan.GivenTokenCount, parts.Options.MaxBufferedTokens);

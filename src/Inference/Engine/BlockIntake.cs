@@ -152,8 +152,16 @@ public sealed class BlockIntake : IDisposable, IAsyncDisposable
     /// <summary>Counts a slab that failed its <see cref="Expectation"/>.</summary>
     public void CountRefused() => Interlocked.Increment(ref _refusedSlabCount);
 
-    /// <summary>What was added is on the device, where it goes there at all; before <see cref="MoveTo"/>.</summary>
-    public Task UploadedAsync() => _upload?.IdleAsync() ?? Task.CompletedTask;
+    /// <summary>Drops what comes from now on, and ends when the rest is on the device, where it goes there at all: before <see cref="MoveTo"/>.</summary>
+    public Task CloseAsync()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+        }
+
+        return _upload?.IdleAsync() ?? Task.CompletedTask;
+    }
 
     /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache. What comes later is dropped.</summary>
     /// <param name="cache">Takes the Blocks over.</param>
@@ -206,7 +214,7 @@ public sealed class BlockIntake : IDisposable, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Dispose();
-        await UploadedAsync();
+        await CloseAsync();
     }
 
     private bool HasTail => _tailLayerCount == _tail.Length;

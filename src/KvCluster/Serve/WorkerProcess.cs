@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
@@ -86,8 +87,13 @@ internal sealed class WorkerProcess : IAsyncDisposable
     {
         while (!_stop.IsCancellationRequested)
         {
+            using Process? process = TryStart(start);
+            if (process is null)
+            {
+                return;
+            }
+
             // Stdout is for what this process has to say.
-            using Process process = Process.Start(start)!;
             process.OutputDataReceived += static (_, line) => Console.Error.WriteLine(line.Data);
             process.BeginOutputReadLine();
             if (!await EndsByItselfAsync(process))
@@ -102,8 +108,25 @@ internal sealed class WorkerProcess : IAsyncDisposable
                 return;
             }
 
-            await Console.Error.WriteLineAsync($"kvcluster: {_name} ended with exit code {process.ExitCode}; it is started anew");
+            // Ctrl-C reaches it as well as this process, and it may be the first to end.
             await Task.Delay(RestartPause, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!_stop.IsCancellationRequested)
+            {
+                await Console.Error.WriteLineAsync($"kvcluster: {_name} ended with exit code {process.ExitCode}; it is started anew");
+            }
+        }
+    }
+
+    private Process? TryStart(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start);
+        }
+        catch (Win32Exception error)
+        {
+            _fault.TrySetResult($"{_name} can't be started: {error.Message}");
+            return null;
         }
     }
 

@@ -39,7 +39,7 @@ public sealed partial class CudaModelRunnerTests
         Assert.Equal(free, gpu.PageTokenCounts.Free);
         await using (BlockIntake intake = Filled(gpu.BeginUpload(BlockCount), BlockCount))
         {
-            await intake.UploadedAsync();
+            await intake.CloseAsync();
             intake.MoveTo(before, blocks.TokenCount);
         }
 

@@ -96,9 +96,9 @@ internal sealed class SlabUploader : IDisposable
             _stream.Synchronize();
             return true;
         }
-        catch (CudaException)
+        catch (Exception)
         {
-            // A step that needs these Blocks copies them itself, and says what is wrong with the device.
+            // A step that needs these Blocks copies them itself, and says what is wrong.
             return false;
         }
     }
