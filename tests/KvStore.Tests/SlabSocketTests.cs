@@ -58,6 +58,21 @@ public sealed class SlabSocketTests
     }
 
     [Fact]
+    public async Task Start_ShardWasKilledBeforeItListened_RemovesItsFileButNoneInTheMaking()
+    {
+        using var folder = new TestFolder();
+        string left = Path.Combine(folder.Path, "slabs-00.soc"), young = Path.Combine(folder.Path, "slabs-11.soc");
+        using Socket killed = LocalSlabSocket.Create(), starting = LocalSlabSocket.Create();
+        killed.Bind(new UnixDomainSocketEndPoint(left));
+        starting.Bind(new UnixDomainSocketEndPoint(young));
+        File.SetLastWriteTimeUtc(left, DateTime.UtcNow.AddMinutes(-2));
+
+        await using TestStore store = await StartAsync(folder.Path);
+
+        Assert.Equal(new[] { young, store.Listener.Advertised.SlabSocket }.Order(), Directory.GetFileSystemEntries(folder.Path).Order());
+    }
+
+    [Fact]
     public async Task Connect_AnotherListensAtThePath_GoesOverTcpAndNotToIt()
     {
         using var folder = new TestFolder();

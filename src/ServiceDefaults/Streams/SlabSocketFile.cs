@@ -8,6 +8,9 @@ namespace KvCluster.ServiceDefaults.Streams;
 /// <summary>The Unix socket of a listener and its file, under a name of its own that only this user may connect to; removed with it.</summary>
 internal sealed class SlabSocketFile : IDisposable
 {
+    /// <summary>From when its socket is made to when it listens, a file takes far less.</summary>
+    private static readonly TimeSpan UnreadyAge = TimeSpan.FromMinutes(1);
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private SlabSocketFile(Socket listener, string path, byte[] id) => (Listener, Path, Id) = (listener, path, id);
@@ -66,6 +69,12 @@ internal sealed class SlabSocketFile : IDisposable
 
     private static void RemoveStale(string folder)
     {
+        // Its listener was killed before it listened.
+        foreach (string path in Directory.EnumerateFiles(folder, LocalSlabSocket.FileNamePattern[..^1]).Where(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) > UnreadyAge))
+        {
+            File.Delete(path);
+        }
+
         foreach (string path in Directory.EnumerateFiles(folder, LocalSlabSocket.FileNamePattern).Where(LocalSlabSocket.Fits))
         {
             using Socket probe = LocalSlabSocket.Create();
