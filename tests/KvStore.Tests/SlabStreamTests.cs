@@ -153,16 +153,7 @@ public sealed class SlabStreamTests
     [InlineData(true, "before the End")]
     public async Task Calls_StatusIsDamaged_FailAndTheirConnectionIsClosed(bool isPut, string damage)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        await using TestStore store = await TestStore.StartAsync(
-            listenAddress: "http://127.0.0.1:0", configure: options => options.AdvertisedSlabPort = ((IPEndPoint)listener.LocalEndpoint).Port);
-        using var streams = new SlabStreamInvoker(new UnaryOnlyInvoker(store.Client), store.Addresses[0]);
-        Task connecting = streams.ConnectAsync();
-        using Socket socket = await listener.AcceptSocketAsync().Soon();
-        using var server = new SlabSocket(socket);
-        await server.GreetAsync(default, default).Soon();
-        await connecting.Soon();
+        await using PosedShard posed = await PosedShard.StartAsync();
 
         SlabStreamStatus status = damage switch
         {
@@ -173,7 +164,7 @@ public sealed class SlabStreamTests
         BlockId id = damage == "a frame that became a status" ? TestSlabs.Id(1) : default;
         byte[] message = Message(new SlabMessageHeader { Kind = SlabMessageKind.Status, BlockId = id }, status.ToByteArray());
 
-        var client = new V1.KvStore.KvStoreClient(streams);
+        var client = new V1.KvStore.KvStoreClient(posed.Streams);
         using IDisposable call = isPut ? client.Put() : client.Get(new GetRequest { BlockIds = { Protocol.BlockIds.ToByteString(TestSlabs.Id(1)) } });
         if (call is AsyncClientStreamingCall<Protocol.SlabFrame, PutReply> put && damage != "before the End")
         {
@@ -185,14 +176,14 @@ public sealed class SlabStreamTests
             await begun.RequestStream.WriteAsync(frame).Soon();
         }
 
-        (await server.ReceiveAsync().Soon())!.Value.Slab?.Dispose();
-        await socket.SendAsync(message);
+        (await posed.Server.ReceiveAsync().Soon())!.Value.Slab?.Dispose();
+        await posed.Socket.SendAsync(message);
 
         RpcException error = await Assert.ThrowsAsync<RpcException>(() => call is AsyncServerStreamingCall<Protocol.SlabFrame> get
             ? get.ResponseStream.MoveNext(default).Soon()
             : ((AsyncClientStreamingCall<Protocol.SlabFrame, PutReply>)call).ResponseAsync.Soon());
         Assert.Equal(StatusCode.Internal, error.StatusCode);
-        Assert.Null(await server.ReceiveAsync().Soon());
+        Assert.Null(await posed.Server.ReceiveAsync().Soon());
     }
 
     [Fact]

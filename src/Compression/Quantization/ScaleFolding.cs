@@ -10,7 +10,7 @@ namespace KvCluster.Compression.Quantization;
 /// score[t] = s[t]·Σ_d (q[d]·c[d])·a[t,d] + z[t]·Σ_d q[d]·c[d], and
 /// output[d] = c[d]·(Σ_t (w[t]·s[t])·a[t,d] + Σ_t w[t]·z[t]).
 /// </summary>
-/// <remarks>The order of every sum is fixed: 16 lanes by index modulo 16, then halves added until one is left.</remarks>
+/// <remarks>The order of every sum is that of <see cref="LaneDot"/>.</remarks>
 internal static unsafe class ScaleFolding
 {
     /// <summary>Up to so many rows are folded with parameters as they are stored; more share them in 32 bits.</summary>
@@ -35,7 +35,7 @@ internal static unsafe class ScaleFolding
             upper += second;
         }
 
-        return SumLanes(lower + upper);
+        return LaneDot.Fold(lower + upper);
     }
 
     /// <summary>Writes x·s to <paramref name="scaled"/>.</summary>
@@ -55,7 +55,7 @@ internal static unsafe class ScaleFolding
             upper = Vector256.FusedMultiplyAdd(second, Vector256.Load(zeros + i + 8), upper);
         }
 
-        return SumLanes(lower + upper);
+        return LaneDot.Fold(lower + upper);
     }
 
     /// <summary>As <see cref="Fold(float*, float*, float*, float*, int)"/> with parameters as they are stored: for so few x that each is folded with them once.</summary>
@@ -74,36 +74,7 @@ internal static unsafe class ScaleFolding
             upper = Vector256.FusedMultiplyAdd(second, HalfConversion.Load8(zeros + i + 8), upper);
         }
 
-        return SumLanes(lower + upper);
-    }
-
-    /// <summary>Σ x·z.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Dot(float* x, float* zeros, int count)
-    {
-        Vector256<float> lower = default;
-        Vector256<float> upper = default;
-        for (int i = 0; i < count; i += Width)
-        {
-            lower = Vector256.FusedMultiplyAdd(Vector256.Load(x + i), Vector256.Load(zeros + i), lower);
-            upper = Vector256.FusedMultiplyAdd(Vector256.Load(x + i + 8), Vector256.Load(zeros + i + 8), upper);
-        }
-
-        return SumLanes(lower + upper);
-    }
-
-    /// <summary>Σ x.</summary>
-    public static float Sum(float* x, int count)
-    {
-        Vector256<float> lower = default;
-        Vector256<float> upper = default;
-        for (int i = 0; i < count; i += Width)
-        {
-            lower += Vector256.Load(x + i);
-            upper += Vector256.Load(x + i + 8);
-        }
-
-        return SumLanes(lower + upper);
+        return LaneDot.Fold(lower + upper);
     }
 
     /// <summary>Adds a number to each element.</summary>
@@ -137,12 +108,5 @@ internal static unsafe class ScaleFolding
             Vector256<float> sum = Vector256.Load(product + i) + constant;
             Vector256.FusedMultiplyAdd(sum, Vector256.Load(channelScales + i), Vector256.Load(output + i)).Store(output + i);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float SumLanes(Vector256<float> lanes)
-    {
-        Vector128<float> four = lanes.GetLower() + lanes.GetUpper();
-        return four[0] + four[2] + (four[1] + four[3]);
     }
 }

@@ -100,7 +100,7 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
         {
             for (int i = 0; i < queryCount; i++)
             {
-                float sum = ScaleFolding.Dot(queries + ((nint)i * queryStride), zeros, Shape.KeySize(head));
+                float sum = LaneDot.Dot(queries + ((nint)i * queryStride), zeros, Shape.KeySize(head));
                 new Span<float>(scores + ((nint)i * Tokens), Tokens).Fill(sum);
             }
         }
@@ -122,7 +122,7 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
     {
         for (int i = 0; i < queryCount; i++)
         {
-            float sum = ScaleFolding.Sum(weights + ((nint)i * Tokens), Tokens);
+            float sum = LaneDot.Sum(weights + ((nint)i * Tokens), Tokens);
             foreach (BitRun run in _values[head])
             {
                 ScaleFolding.Add(output + ((nint)i * outputStride) + run.Start, run.Zero * sum, run.Width);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Residual;
 

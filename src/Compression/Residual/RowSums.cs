@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Residual;
 

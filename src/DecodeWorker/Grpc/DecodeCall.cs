@@ -35,7 +35,6 @@ internal sealed class DecodeCall(
             return;
         }
 
-        await intake.CloseAsync();
         var cache = parts.Model.CreateCache(plan.Blocks.Root, epoch);
         var sequence = new DecodeSequence(
             plan.RequestId, plan.Generation, cache, queued, plan.GivenTokenCount, parts.Options.MaxBufferedTokens);
@@ -43,7 +42,7 @@ internal sealed class DecodeCall(
         {
             // Without a first token the last given one is computed (again): its logits are what is sampled from.
             var hasNext = plan.Generation.TokenCount > plan.GivenTokenCount;
-            intake.MoveTo(cache, hasNext ? plan.GivenTokenCount : plan.GivenTokenCount - 1);
+            await intake.MoveToAsync(cache, hasNext ? plan.GivenTokenCount : plan.GivenTokenCount - 1);
             cache.BeginPrompt(plan.GivenTokenCount);
         }
         catch

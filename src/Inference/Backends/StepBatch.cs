@@ -28,9 +28,6 @@ public sealed unsafe class StepBatch
     /// <summary>Computes logits after every token of entries that want logits, for likelihoods. Default: after the last only.</summary>
     public bool WantsAllLogits { get; set; }
 
-    /// <summary>Asks for <see cref="TopToken"/> alone: logits may stay where they were computed.</summary>
-    public bool WantsTopTokens { get; set; }
-
     internal Span<StepEntry> Entries => _entries.AsSpan(0, EntryCount);
 
     internal ReadOnlySpan<int> TokenIds => _tokenIds.AsSpan(0, TokenCount);
@@ -79,8 +76,8 @@ public sealed unsafe class StepBatch
     }
 
     /// <inheritdoc cref="Add(SequenceCache, ReadOnlySpan{int}, bool, ISlabSink?, TokenDraw?)"/>
-    public int Add(SequenceCache cache, int tokenId, bool wantsLogits, ISlabSink? sink = null) =>
-        Add(cache, new ReadOnlySpan<int>(in tokenId), wantsLogits, sink);
+    public int Add(SequenceCache cache, int tokenId, bool wantsLogits, ISlabSink? sink = null, TokenDraw? draw = null) =>
+        Add(cache, new ReadOnlySpan<int>(in tokenId), wantsLogits, sink, draw);
 
     /// <summary>What went wrong with an entry in the last forward pass.</summary>
     public StepFailure Failure(int entryIndex) => Entries[entryIndex].Failure;

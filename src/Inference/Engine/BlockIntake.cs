@@ -63,7 +63,7 @@ public sealed class BlockIntake : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>Tokens whose KV <see cref="MoveTo"/> would append.</summary>
+    /// <summary>Tokens whose KV <see cref="MoveToAsync"/> would append.</summary>
     public int LeadingTokenCount
     {
         get
@@ -152,25 +152,14 @@ public sealed class BlockIntake : IDisposable, IAsyncDisposable
     /// <summary>Counts a slab that failed its <see cref="Expectation"/>.</summary>
     public void CountRefused() => Interlocked.Increment(ref _refusedSlabCount);
 
-    /// <summary>Drops what comes from now on, and ends when the rest is on the device, where it goes there at all: before <see cref="MoveTo"/>.</summary>
-    public Task CloseAsync()
-    {
-        lock (_gate)
-        {
-            _isClosed = true;
-        }
-
-        return _upload?.IdleAsync() ?? Task.CompletedTask;
-    }
-
-    /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache. What comes later is dropped.</summary>
+    /// <summary>Gives the leading Blocks, and the Tail when nothing is missing before it, to an empty cache, once they are on the device. What comes later is dropped.</summary>
     /// <param name="cache">Takes the Blocks over.</param>
     /// <param name="maxTokenCount">Stops before a Block or Tail that would bring the cache over it.</param>
-    public void MoveTo(SequenceCache cache, int maxTokenCount)
+    public async Task MoveToAsync(SequenceCache cache, int maxTokenCount)
     {
+        await CloseAsync();
         lock (_gate)
         {
-            _isClosed = true;
             var leading = LeadingBlockCount();
             var takesTail = IsWhole(leading) && _blocks.TailId is not null && _blocks.TokenCount <= maxTokenCount;
             for (var i = 0; i < leading && (i + 1) * KvGeometry.BlockTokenCount <= maxTokenCount; i++)
@@ -215,6 +204,17 @@ public sealed class BlockIntake : IDisposable, IAsyncDisposable
     {
         Dispose();
         await CloseAsync();
+    }
+
+    /// <summary>Drops what comes from now on, and ends when the rest is on the device, where it goes there at all.</summary>
+    private Task CloseAsync()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+        }
+
+        return _upload?.IdleAsync() ?? Task.CompletedTask;
     }
 
     private bool HasTail => _tailLayerCount == _tail.Length;

@@ -8,6 +8,9 @@ namespace KvCluster.Inference.Sampling;
 /// <param name="Uniform">What falls to the draw, in [0, 1).</param>
 public readonly record struct TokenDraw(float Temperature, int TopK, float TopP, float MinP, double Uniform)
 {
+    /// <summary>The greatest logit.</summary>
+    public static TokenDraw Greedy { get; } = new(0, 0, 1, 0, 0);
+
     public bool IsGreedy => Temperature == 0;
 
     /// <summary>Draws in falling order of weight, and not of the tokens' ids.</summary>

@@ -33,13 +33,7 @@ internal static class StoreBenchCommand
         var command = new Command("store", About) { measure, data, size, blocks, rounds, restart };
         foreach (Option<int> option in new[] { size, blocks, rounds, restart })
         {
-            option.Validators.Add(result =>
-            {
-                if (result.GetValueOrDefault<int>() < 1)
-                {
-                    result.AddError($"{option.Name}: must be at least 1");
-                }
-            });
+            option.AtLeast(1);
         }
 
         command.SetAction(async (parsed, cancellationToken) =>

@@ -32,13 +32,7 @@ internal static class CalibrateCommand
         };
         Option<int?> limit = new("--limit") { HelpName = "N", Description = "Most texts, and most prompts of each task" };
         Option<string?> model = ModelOption.Create();
-        limit.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() < 1)
-            {
-                result.AddError("--limit: must be at least 1");
-            }
-        });
+        limit.AtLeast(1);
         var command = new Command("calibrate", About) { kv, output, data, validation, limit, model };
         command.SetAction((parsed, cancellationToken) => Task.Run(
             () =>

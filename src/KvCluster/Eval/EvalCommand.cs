@@ -33,8 +33,8 @@ internal static class EvalCommand
         Option<string?> html = new("--html") { HelpName = "FILE", Description = "Saves the report with its plot as HTML" };
         Option<string?> model = ModelOption.Create();
         Option<string> backend = BackendOption.Create();
-        AtLeast(limit, 1);
-        AtLeast(diagnose, 0);
+        limit.AtLeast(1);
+        diagnose.AtLeast(0);
         var command = new Command("eval", About) { data, kv, limit, diagnose, second, details, json, html, model, backend };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -97,14 +97,6 @@ internal static class EvalCommand
             await File.WriteAllTextAsync(html, HtmlReport.Write(report), cancellationToken);
         }
     }
-
-    private static void AtLeast<T>(Option<T> option, int least) => option.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<T>() is int value && value < least)
-        {
-            result.AddError($"{option.Name}: must be at least {least}");
-        }
-    });
 
     /// <summary>Bars go to stderr, so that the tables on stdout can be piped.</summary>
     private static Progress Progress()

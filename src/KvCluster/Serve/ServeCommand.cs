@@ -51,11 +51,11 @@ internal static class ServeCommand
         Option<string?> id = new("--id") { HelpName = "NAME", Description = "Name of one of those three, for several of a role on a machine (default: role and machine's name)" };
         Option<string> data = new("--data") { HelpName = "DIR", Description = "Keep blocks on disk too, over restarts (default: in memory only)", DefaultValueFactory = _ => "" };
         Option<string> redis = new("--redis") { HelpName = "HOST:PORT", Description = "Keep blocks in a Redis too (default: none)", DefaultValueFactory = _ => "" };
-        AtLeast(prefill, 1);
-        AtLeast(decode, 1);
-        AtLeast(chunk, 1);
-        AtLeast(shards, 1);
-        AtLeast(replicas, 1);
+        prefill.AtLeast(1);
+        decode.AtLeast(1);
+        chunk.AtLeast(1);
+        shards.AtLeast(1);
+        replicas.AtLeast(1);
         replicas.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() > 2)
@@ -110,14 +110,6 @@ internal static class ServeCommand
         Console.WriteLine($"ready {cluster.HttpAddress} {cluster.GrpcAddress.Replace("http://", "grpc://", StringComparison.Ordinal)}");
         return await ShutdownSignal.WaitAsync(cluster.FaultAsync(), cancellationToken);
     }
-
-    private static void AtLeast(Option<int> option, int least) => option.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<int>() < least)
-        {
-            result.AddError($"{option.Name}: must be at least {least}");
-        }
-    });
 
     private static void Port(Option<int> option) => option.Validators.Add(result =>
     {

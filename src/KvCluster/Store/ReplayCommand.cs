@@ -35,13 +35,7 @@ internal static class ReplayCommand
         Option<string?> model = ModelOption.Create();
         Option<string?> json = new("--json") { HelpName = "FILE", Description = "Writes everything there too" };
         var command = new Command("replay", About) { file, generate, requests, seed, write, capacity, policy, kv, shape, model, json };
-        requests.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1)
-            {
-                result.AddError("--requests: must be at least 1");
-            }
-        });
+        requests.AtLeast(1);
         command.SetAction(parsed =>
         {
             (string name, IReadOnlyList<TraceRequest> trace) = Trace(

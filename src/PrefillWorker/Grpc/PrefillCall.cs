@@ -95,8 +95,7 @@ internal sealed class PrefillCall(
         await using var intake = parts.Model.CreateIntake(prefix);
         var fetch = new BlockFetch(intake, plan.Blocks.Root, parts.Store, plan.RequestId, parts.Metrics.RecordRefused, parts.Log);
         await fetch.ReadMissingAsync(TimeSpan.Zero, plan.CachedBlockCount, cancellationToken);
-        await intake.CloseAsync();
-        intake.MoveTo(cache, prefixTokenCount);
+        await intake.MoveToAsync(cache, prefixTokenCount);
         cache.BeginPrompt(plan.Blocks.TokenCount);
         return intake.RefusedSlabCount;
     }

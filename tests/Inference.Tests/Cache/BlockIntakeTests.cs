@@ -10,7 +10,7 @@ namespace KvCluster.Inference.Tests.Cache;
 public sealed class BlockIntakeTests
 {
     [Fact]
-    public async Task CloseAsync_SlabsStillOnTheirWayUp_WaitsForThemAndDropsWhatComesLater()
+    public async Task MoveToAsync_SlabsStillOnTheirWayUp_WaitsForThemAndDropsWhatComesLater()
     {
         const int BlockCount = 3;
         using CpuModelRunner runner = DemoModel.Load("int4");
@@ -21,13 +21,12 @@ public sealed class BlockIntakeTests
         await using var intake = new BlockIntake(runner.Codec, runner.ModelFingerprint, new SequenceBlocks(source.Root, tokenIds, hasTail: false), 512, upload);
         Add(0);
         Add(1);
-        Task closing = intake.CloseAsync();
-        Assert.False(closing.IsCompleted);
+        Task moving = intake.MoveToAsync(cache, tokenIds.Length);
+        Assert.False(moving.IsCompleted);
 
         Add(2);
         upload.Release();
-        await closing.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
-        intake.MoveTo(cache, tokenIds.Length);
+        await moving.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
 
         Assert.Equal(2, cache.Blocks.Count);
         Assert.Equal(2, upload.MovedBlockCount);

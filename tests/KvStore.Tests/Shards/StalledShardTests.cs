@@ -4,7 +4,6 @@ using Grpc.Core;
 using KvCluster.Compression.Blocks;
 using KvCluster.Protocol;
 using KvCluster.Protocol.Shards;
-using KvCluster.Protocol.Streams;
 using KvCluster.Protocol.Transfer;
 
 namespace KvCluster.KvStore.Tests.Shards;
@@ -20,19 +19,10 @@ public sealed class StalledShardTests
     [InlineData(true)]
     public async Task Put_OverASlabStreamThatNobodyReads_OrAnswers_IsEndedAfterTheStallTime(bool isRead)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        await using TestStore store = await TestStore.StartAsync(
-            listenAddress: "http://127.0.0.1:0", configure: options => options.AdvertisedSlabPort = ((IPEndPoint)listener.LocalEndpoint).Port);
-        using var streams = new SlabStreamInvoker(new UnaryOnlyInvoker(store.Client), store.Addresses[0]);
-        Task connecting = streams.ConnectAsync();
-        using Socket socket = await listener.AcceptSocketAsync().Soon();
-        using var server = new SlabSocket(socket);
-        await server.GreetAsync(default, default).Soon();
-        await connecting.Soon();
+        await using PosedShard posed = await PosedShard.StartAsync();
 
         var time = new TestTimeProvider();
-        await using var writer = new BlockWriter(new V1.KvStore.KvStoreClient(streams), "prefill-0", TestSlabs.Epoch, time: time);
+        await using var writer = new BlockWriter(new V1.KvStore.KvStoreClient(posed.Streams), "prefill-0", TestSlabs.Epoch, time: time);
         Assert.Null(time.NextDue);
         for (int layer = 0; layer < SlabCount; layer++)
         {
@@ -44,7 +34,7 @@ public sealed class StalledShardTests
         {
             for (int i = 0; i <= SlabCount; i++)
             {
-                (await server.ReceiveAsync().AsTask().Soon())!.Value.Slab?.Dispose();
+                (await posed.Server.ReceiveAsync().AsTask().Soon())!.Value.Slab?.Dispose();
             }
         }
 

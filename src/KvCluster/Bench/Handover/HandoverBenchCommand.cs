@@ -28,9 +28,15 @@ internal static class HandoverBenchCommand
         Option<int> rounds = new("--rounds") { HelpName = "N", Description = "Prompts of each measurement, of which the median counts", DefaultValueFactory = _ => 5 };
         Option<string> kv = KvOption.Create();
         Option<string?> model = ModelOption.Create();
-        gbps.Validators.Add(result => AddIf(result.GetValueOrDefault<double>() <= 0, "--gbps: must be over 0", result.AddError));
-        tokens.Validators.Add(result => AddIf(result.GetValueOrDefault<int>() < 256, "--tokens: must be at least 256", result.AddError));
-        rounds.Validators.Add(result => AddIf(result.GetValueOrDefault<int>() < 1, "--rounds: must be at least 1", result.AddError));
+        gbps.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() <= 0)
+            {
+                result.AddError("--gbps: must be over 0");
+            }
+        });
+        tokens.AtLeast(256);
+        rounds.AtLeast(1);
         var command = new Command("handover", About) { gbps, tokens, rounds, kv, model };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -78,13 +84,5 @@ internal static class HandoverBenchCommand
         }
 
         console.Write(table);
-    }
-
-    private static void AddIf(bool isWrong, string error, Action<string> add)
-    {
-        if (isWrong)
-        {
-            add(error);
-        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using KvCluster.CommandLine.Serve;
 using KvCluster.Gateway.HandOffs;
 
@@ -37,7 +35,7 @@ internal sealed class LinkedCluster : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     public static async Task<LinkedCluster> StartAsync(ClusterOptions options, double bitsPerSecond, CancellationToken cancellationToken)
     {
-        (int storePort, int decodePort) = (FreePort(), FreePort());
+        (int storePort, int decodePort) = (FreePort.Next(), FreePort.Next());
         LinkedCluster linked = double.IsFinite(bitsPerSecond) ? new(bitsPerSecond, storePort, decodePort, options.HandOff) : new(options.HandOff);
         try
         {
@@ -89,12 +87,5 @@ internal sealed class LinkedCluster : IAsyncDisposable
         {
             speed.Dispose();
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

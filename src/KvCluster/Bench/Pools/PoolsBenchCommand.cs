@@ -97,16 +97,6 @@ internal static class PoolsBenchCommand
         static string Ms(IReadOnlyList<TimeSpan> sorted, double share) => LoadResult.Percentile(sorted, share).TotalMilliseconds.ToString("0.0");
     }
 
-    private static Option<int> Count(string name, string description, int standard)
-    {
-        Option<int> option = new(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => standard };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1)
-            {
-                result.AddError($"{name}: must be at least 1");
-            }
-        });
-        return option;
-    }
+    private static Option<int> Count(string name, string description, int standard) =>
+        new Option<int>(name) { HelpName = "N", Description = description, DefaultValueFactory = _ => standard }.AtLeast(1);
 }

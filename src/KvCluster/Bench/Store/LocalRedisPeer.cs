@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using KvCluster.Protocol.Streams;
@@ -12,42 +11,32 @@ namespace KvCluster.CommandLine.Bench.Store;
 /// </summary>
 internal sealed class LocalRedisPeer : IDisposable
 {
-    private const int StartAttempts = 100;
     private static readonly byte[] LineEnd = "\r\n"u8.ToArray();
     private readonly ConcurrentBag<Socket> _connections = [];
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"kvcluster-{Path.GetRandomFileName()}");
-    private readonly Process _process;
+    private readonly RedisProcess _process;
+    private readonly string _path;
 
-    private LocalRedisPeer()
-    {
-        _process = Process.Start(new ProcessStartInfo("redis-server", $"--port 0 --unixsocket {_path} --save \"\" --appendonly no") { RedirectStandardOutput = true })!;
-        _ = _process.StandardOutput.ReadToEndAsync();
-    }
+    private LocalRedisPeer(RedisProcess process, string path) => (_process, _path) = (process, path);
 
     /// <summary>Null when there is no <c>redis-server</c> on this machine.</summary>
     public static async Task<LocalRedisPeer?> StartAsync(TimeProvider time, CancellationToken cancellationToken)
     {
-        LocalRedisPeer peer;
-        try
-        {
-            peer = new LocalRedisPeer();
-        }
-        catch (System.ComponentModel.Win32Exception)
+        string path = Path.Combine(Path.GetTempPath(), $"kvcluster-{Path.GetRandomFileName()}");
+        if (RedisProcess.TryStart($"--port 0 --unixsocket {path}") is not { } process)
         {
             return null;
         }
 
-        for (int attempt = 1; ; attempt++)
+        var peer = new LocalRedisPeer(process, path);
+        try
         {
-            try
-            {
-                peer._connections.Add(peer.Connect());
-                return peer;
-            }
-            catch (SocketException) when (attempt < StartAttempts)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
-            }
+            peer._connections.Add(await RedisProcess.ConnectAsync(() => Task.FromResult(peer.Connect()), time, cancellationToken));
+            return peer;
+        }
+        catch
+        {
+            peer.Dispose();
+            throw;
         }
     }
 
@@ -88,8 +77,6 @@ internal sealed class LocalRedisPeer : IDisposable
             connection.Dispose();
         }
 
-        _process.Kill();
-        _process.WaitForExit();
         _process.Dispose();
         File.Delete(_path);
     }

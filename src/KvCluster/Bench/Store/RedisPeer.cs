@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using StackExchange.Redis;
@@ -8,40 +7,29 @@ namespace KvCluster.CommandLine.Bench.Store;
 /// <summary>A <c>redis-server</c> of this benchmark's own, in memory only, behind StackExchange.Redis.</summary>
 internal sealed class RedisPeer : IDisposable
 {
-    private const int StartAttempts = 100;
-    private readonly Process _process;
+    private readonly RedisProcess _process;
     private readonly ConnectionMultiplexer _connection;
 
-    private RedisPeer(Process process, ConnectionMultiplexer connection)
-    {
-        _process = process;
-        _connection = connection;
-    }
+    private RedisPeer(RedisProcess process, ConnectionMultiplexer connection) => (_process, _connection) = (process, connection);
 
     private IDatabase Database => _connection.GetDatabase();
 
     /// <summary>Null when there is no <c>redis-server</c> on this machine.</summary>
     public static async Task<RedisPeer?> StartAsync(TimeProvider time, CancellationToken cancellationToken)
     {
-        int port = FreePort();
-        Process process;
-        try
-        {
-            process = Process.Start(new ProcessStartInfo("redis-server", $"--port {port} --bind 127.0.0.1 --save \"\" --appendonly no") { RedirectStandardOutput = true })!;
-        }
-        catch (System.ComponentModel.Win32Exception)
+        int port = FreePort.Next();
+        if (RedisProcess.TryStart($"--port {port} --bind 127.0.0.1") is not { } process)
         {
             return null;
         }
 
-        _ = process.StandardOutput.ReadToEndAsync(cancellationToken);
         try
         {
-            return new RedisPeer(process, await ConnectAsync(port, time, cancellationToken));
+            return new RedisPeer(process, await RedisProcess.ConnectAsync(() => ConnectAsync(port, cancellationToken), time, cancellationToken));
         }
         catch
         {
-            process.Kill();
+            process.Dispose();
             throw;
         }
     }
@@ -64,32 +52,13 @@ internal sealed class RedisPeer : IDisposable
     public void Dispose()
     {
         _connection.Dispose();
-        _process.Kill();
-        _process.WaitForExit();
         _process.Dispose();
     }
 
-    private static async Task<ConnectionMultiplexer> ConnectAsync(int port, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<ConnectionMultiplexer> ConnectAsync(int port, CancellationToken cancellationToken)
     {
-        for (int attempt = 1; ; attempt++)
-        {
-            using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                await probe.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
-                return await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},syncTimeout=30000");
-            }
-            catch (SocketException) when (attempt < StartAttempts)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken);
-            }
-        }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await probe.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+        return await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},syncTimeout=30000");
     }
 }

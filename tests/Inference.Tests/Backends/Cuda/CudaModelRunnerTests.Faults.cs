@@ -26,7 +26,7 @@ public sealed partial class CudaModelRunnerTests
         using SequenceCache byStep = Sequences.NewCache(gpu), before = Sequences.NewCache(gpu);
         using (BlockIntake intake = Filled(null, BlockCount))
         {
-            intake.MoveTo(byStep, blocks.TokenCount);
+            await intake.MoveToAsync(byStep, blocks.TokenCount);
         }
 
         float[] expected = Step(gpu, byStep, text[blocks.TokenCount]);
@@ -39,8 +39,7 @@ public sealed partial class CudaModelRunnerTests
         Assert.Equal(free, gpu.PageTokenCounts.Free);
         await using (BlockIntake intake = Filled(gpu.BeginUpload(BlockCount), BlockCount))
         {
-            await intake.CloseAsync();
-            intake.MoveTo(before, blocks.TokenCount);
+            await intake.MoveToAsync(before, blocks.TokenCount);
         }
 
         Assert.Equal(BlockCount, Assert.IsType<CudaSequence>(before.Mirror).Sealed.Length);

@@ -5,6 +5,7 @@ using KvCluster.Inference.Backends.Cuda.Model;
 using KvCluster.Inference.Cache;
 using KvCluster.Inference.Calibration;
 using KvCluster.Inference.Models;
+using KvCluster.Inference.Sampling;
 
 namespace KvCluster.Inference.Backends.Cuda.Measurement;
 
@@ -37,7 +38,7 @@ public sealed class CudaBenchmark
     private readonly CudaBenchmarkOptions _options;
     private readonly IProgress<string>? _progress;
     private readonly List<CudaBenchmarkRow> _rows = [];
-    private readonly StepBatch _batch = new() { WantsTopTokens = true };
+    private readonly StepBatch _batch = new();
     private readonly int[] _prompt;
 
     private CudaBenchmark(CudaModelSource source, CudaBenchmarkOptions options, IProgress<string>? progress)
@@ -85,7 +86,7 @@ public sealed class CudaBenchmark
             first?.Dispose();
             first = NewCache(runner);
             _batch.Clear();
-            _batch.Add(first, _prompt, wantsLogits: true);
+            _batch.Add(first, _prompt, wantsLogits: true, draw: TokenDraw.Greedy);
             Time(runner, walls, hosts, isCounted: round > 0);
         }
 
@@ -124,13 +125,13 @@ public sealed class CudaBenchmark
             _batch.Clear();
             for (int i = 0; i < caches.Length; i++)
             {
-                _batch.Add(caches[i], next[i], wantsLogits: true);
+                _batch.Add(caches[i], next[i], wantsLogits: true, draw: TokenDraw.Greedy);
             }
 
             Time(runner, walls, hosts, step >= warmUps);
             for (int i = 0; i < caches.Length; i++)
             {
-                next[i] = _batch.TopToken(i);
+                next[i] = _batch.DrawnToken(i);
             }
         }
 
@@ -146,7 +147,7 @@ public sealed class CudaBenchmark
             do
             {
                 _batch.Clear();
-                Array.ForEach(caches, cache => _batch.Add(cache, 1, wantsLogits: true));
+                Array.ForEach(caches, cache => _batch.Add(cache, 1, wantsLogits: true, draw: TokenDraw.Greedy));
                 Time(runner, walls, [], caches[0].TailTokenCount == KvGeometry.BlockTokenCount - 1 && block > 0);
             }
             while (caches[0].TailTokenCount > 0);

@@ -92,7 +92,7 @@ internal sealed class StepExecution(
         }
 
         draws.Launch(stream, batch, buffers, logitsRows);
-        results.Fetch(stream, buffers, rows, logitsRows, !batch.WantsTopTokens && draws.LeavesLogits);
+        results.Fetch(stream, buffers, rows, logitsRows, draws.LeavesLogits);
         long waits = Stopwatch.GetTimestamp();
         stream.Synchronize();
         long done = Stopwatch.GetTimestamp();

@@ -71,7 +71,7 @@ internal sealed unsafe class StepResults(int vocabularySize, int rowStride) : ID
             }
         }
 
-        batch.BorrowLogits(_hasLogits || _logits is not null ? (float*)_logits!.Pointer : null, vocabularySize, rowStride);
+        batch.BorrowLogits(_logits is not null ? (float*)_logits!.Pointer : null, vocabularySize, rowStride);
     }
 
     /// <summary>Marks an entry of which a value did not fit; <paramref name="failures"/> by row, -1: none.</summary>

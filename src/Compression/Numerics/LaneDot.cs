@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace KvCluster.Compression.Residual;
+namespace KvCluster.Compression.Numerics;
 
 /// <summary>Sums in a fixed order, the same on every processor: 16 lanes by index modulo 16, then halves added until one is left.</summary>
 internal static unsafe class LaneDot
