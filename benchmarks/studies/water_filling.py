@@ -6,7 +6,7 @@ Simulated with the project's meaning of a block: a token attends to its own 64-t
 One pass over prompt and reference answer; a row is right when every answer token is the arg max. Bases come from 200 freshly
 generated documents, never from eval.jsonl. Bytes: codes, 2 bytes a token of slab headers, no parameters (all are static).
 """
-import json, random, sys, time, glob, math
+import glob, gzip, json, math, random, sys, time
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -121,7 +121,7 @@ class WF:
         xq=((c-half)*st*on)@I+m[:,None]
         return xq.transpose(0,1).reshape(T,H,d).transpose(0,1)
     def __call__(s,l,k,v): return s.enc(l,0,k),s.enc(l,1,v)
-rows=[json.loads(x) for x in open("models/demo/eval.jsonl")];pick={}
+rows=[json.loads(x) for x in gzip.open("models/demo/eval.jsonl.gz","rt")];pick={}
 for r in rows:
     pick.setdefault(r["task"],[])
     if len(pick[r["task"]])<PER: pick[r["task"]].append(r)

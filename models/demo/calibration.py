@@ -3,7 +3,7 @@
     python3 models/demo/calibration.py                     # needs nothing but Python
 
 calibration.jsonl.gz: lines of `text`, whole documents of every kind; the last ones fill the model's whole context, so that keys after RoPE
-are seen at all positions. validation.jsonl.gz: lines like eval.jsonl's, `reference` being the true answer; for searches under an accuracy bound.
+are seen at all positions. validation.jsonl.gz: lines like eval.jsonl.gz's, `reference` being the true answer; for searches under an accuracy bound.
 """
 import gzip, json, pathlib, random
 import tasks

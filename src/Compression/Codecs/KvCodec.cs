@@ -1,4 +1,5 @@
 using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Saliency;
 
 namespace KvCluster.Compression.Codecs;
@@ -28,6 +29,9 @@ public abstract class KvCodec(KvGeometry geometry)
 
     /// <summary>How to measure what each token matters, when <see cref="Encode"/> wants to know; else null.</summary>
     public virtual SaliencyRule? Saliency => null;
+
+    /// <summary>Where the payloads of a layer have what; null for codecs whose payloads only they can read.</summary>
+    public virtual PayloadTable? Table(int layer) => null;
 
     /// <summary>Encodes a full open layer (<see cref="KvGeometry.OpenLayerLength"/> finite values).</summary>
     /// <param name="layer">Index of the layer.</param>

@@ -1,3 +1,6 @@
+using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs.Tables;
+
 namespace KvCluster.Compression.Codecs;
 
 /// <summary>
@@ -17,6 +20,18 @@ internal abstract unsafe class LayerQuantiser(LatentShape shape)
 
     /// <summary>Whether <see cref="Encode"/> wants a saliency for each of the 64 tokens; else it gets none.</summary>
     public virtual bool NeedsSaliency => false;
+
+    /// <summary>Tokens that are stored.</summary>
+    public virtual int TokenCount => KvGeometry.BlockTokenCount;
+
+    /// <summary>Where the set of tokens that are stored first is; −1: they are stored in their order.</summary>
+    public virtual int ChosenOffset => -1;
+
+    /// <summary>Where the codes of a latent head's K are.</summary>
+    public abstract IReadOnlyList<CodeRun> KeyRuns(int head);
+
+    /// <summary>Where the codes of a latent head's V are.</summary>
+    public abstract IReadOnlyList<CodeRun> ValueRuns(int head);
 
     public abstract void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload);
 

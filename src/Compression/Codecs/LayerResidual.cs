@@ -1,3 +1,5 @@
+using KvCluster.Compression.Codecs.Tables;
+
 namespace KvCluster.Compression.Codecs;
 
 /// <summary>
@@ -13,6 +15,9 @@ internal abstract unsafe class LayerResidual(LatentShape shape)
 
     /// <summary>Outliers of a Block: floats that <see cref="TakeOutliers"/> leaves for <see cref="Fit"/>.</summary>
     public abstract int OutlierCount { get; }
+
+    /// <summary>Where the residuals of a latent head's K and V are, in a payload in which they begin at <paramref name="start"/>.</summary>
+    public abstract (StoredResidual Keys, StoredResidual Values) Places(int head, int start);
 
     /// <summary>Writes where the outliers are, and puts stand-ins into their places in <paramref name="latent"/>.</summary>
     /// <param name="latent">To be quantised.</param>

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using KvCluster.Compression.Blocks;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 using KvCluster.Compression.Projection;
 using KvCluster.Compression.Quantization;
@@ -36,6 +37,27 @@ internal sealed unsafe class PipelineCodec : KvCodec
     public override bool IsProjected { get; }
 
     public override int MaxPayloadSizeBytes(int layer) => _layers[layer].SizeBytes;
+
+    public override PayloadTable? Table(int layer)
+    {
+        PipelineLayer stages = _layers[layer];
+        LayerQuantiser quantiser = stages.Quantiser;
+        if (quantiser.ChosenOffset >= 0 && stages.Residual is not null)
+        {
+            // Codes are in the stored order of tokens and the residual in their own: no order serves both.
+            return null;
+        }
+
+        StoredHead[] heads = new StoredHead[quantiser.Shape.HeadCount];
+        for (int head = 0; head < heads.Length; head++)
+        {
+            (StoredResidual Keys, StoredResidual Values)? residual = stages.Residual?.Places(head, stages.ResidualOffset);
+            heads[head] = new StoredHead(
+                quantiser.Shape.KeySize(head), quantiser.Shape.ValueSize(head), quantiser.KeyRuns(head), quantiser.ValueRuns(head), residual?.Keys, residual?.Values);
+        }
+
+        return new PayloadTable(stages.SizeBytes, quantiser.TokenCount, quantiser.ChosenOffset, heads, stages.Projection?.Groups);
+    }
 
     public override IReadOnlyList<IReadOnlyList<int>> HeadSets(int layer) => _layers[layer].Projection?.HeadSets ?? base.HeadSets(layer);
 

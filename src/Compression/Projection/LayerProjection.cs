@@ -46,11 +46,15 @@ internal sealed unsafe class LayerProjection
             throw new ArgumentException($"The groups hold {seen.Count} of {geometry.KvHeadCount} KV heads.", nameof(profile));
         }
 
+        Groups = profile.Groups;
         HeadSets = [.. profile.Groups.Select(group => group.KvHeads)];
         Shape = new LatentShape([.. profile.Groups.Select(group => (group.KeyRank, group.ValueRank))]);
     }
 
     public LatentShape Shape { get; }
+
+    /// <summary>The maps, by latent head.</summary>
+    public IReadOnlyList<HeadGroup> Groups { get; }
 
     /// <summary>KV heads by latent head.</summary>
     public IReadOnlyList<IReadOnlyList<int>> HeadSets { get; }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
@@ -40,6 +41,20 @@ internal sealed unsafe class ChannelwiseKeys : TensorQuantiser
     private int ParameterSize => sizeof(ushort) * Shape.KeyChannelCount;
 
     private int CodesStart => 2 * ParameterSize * _segments.Length;
+
+    public override IReadOnlyList<CodeRun> Runs(int head, int start) =>
+    [
+        .. _segments.Select((segment, i) => new CodeRun(
+            CodeParameters.Channel,
+            segment.BitCount,
+            start + CodesOffset(head, i),
+            0,
+            Shape.KeySize(head),
+            segment.Start,
+            segment.Count,
+            start + (2 * i * ParameterSize) + (sizeof(ushort) * Shape.KeyChannelStart(head)),
+            start + (((2 * i) + 1) * ParameterSize) + (sizeof(ushort) * Shape.KeyChannelStart(head)))),
+    ];
 
     public override void Encode(float* latent, byte* payload)
     {

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
@@ -24,7 +25,17 @@ internal sealed unsafe class EvictionQuantiser(LatentShape shape, TokenSelection
 
     public override int SizeBytes => CodesOffset + (sizeof(ushort) * selection.Count * (Shape.KeyChannelCount + Shape.ValueChannelCount));
 
+    public override int TokenCount => selection.Count;
+
+    public override int ChosenOffset => 0;
+
     public override bool NeedsSaliency => selection.NeedsSaliency;
+
+    public override IReadOnlyList<CodeRun> KeyRuns(int head) =>
+        [new CodeRun(CodeParameters.None, 16, KeysOffset(head), 0, Shape.KeySize(head), 0, selection.Count)];
+
+    public override IReadOnlyList<CodeRun> ValueRuns(int head) =>
+        [new CodeRun(CodeParameters.None, 16, KeysOffset(head) + (sizeof(ushort) * selection.Count * Shape.KeySize(head)), 0, Shape.ValueSize(head), 0, selection.Count)];
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {
@@ -104,8 +115,9 @@ internal sealed unsafe class EvictionQuantiser(LatentShape shape, TokenSelection
         HalfConversion.ToSingle(new ReadOnlySpan<Half>(source, length), new Span<float>(destination, length));
 
     /// <summary>K of a head; its V follows.</summary>
-    private Half* Keys(int head, byte* payload) =>
-        (Half*)(payload + CodesOffset) + ((nint)Shape.KeyOffset(head) / Tokens * selection.Count);
+    private Half* Keys(int head, byte* payload) => (Half*)(payload + KeysOffset(head));
+
+    private int KeysOffset(int head) => CodesOffset + (sizeof(ushort) * (Shape.KeyOffset(head) / Tokens * selection.Count));
 
     private Half* Values(int head, byte* payload) => Keys(head, payload) + (selection.Count * Shape.KeySize(head));
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
@@ -41,6 +42,20 @@ internal sealed unsafe class GroupedValues : TensorQuantiser
     }
 
     public override int SizeBytes { get; }
+
+    public override IReadOnlyList<CodeRun> Runs(int head, int start) =>
+    [
+        .. _groups[head].Select(group => new CodeRun(
+            CodeParameters.Token,
+            _block.BitCount,
+            start + group.Offset + TokenParameters.SizeBytes,
+            group.Start,
+            group.Width,
+            0,
+            Tokens,
+            start + group.Offset,
+            start + group.Offset + (TokenParameters.SizeBytes / 2))),
+    ];
 
     public override void Encode(float* latent, byte* payload)
     {

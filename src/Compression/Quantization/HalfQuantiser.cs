@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
@@ -14,6 +15,12 @@ internal sealed unsafe class HalfQuantiser(LatentShape shape, SimdPath path) : L
     private readonly PackedMultiply _packed = PackedMultiply.Create(path, bitCount: 16);
 
     public override int SizeBytes => sizeof(ushort) * Shape.Length;
+
+    public override IReadOnlyList<CodeRun> KeyRuns(int head) =>
+        [new CodeRun(CodeParameters.None, 16, sizeof(ushort) * Shape.KeyOffset(head), 0, Shape.KeySize(head), 0, Tokens)];
+
+    public override IReadOnlyList<CodeRun> ValueRuns(int head) =>
+        [new CodeRun(CodeParameters.None, 16, sizeof(ushort) * Shape.ValueOffset(head), 0, Shape.ValueSize(head), 0, Tokens)];
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {

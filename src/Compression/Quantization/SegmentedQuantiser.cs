@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 
 namespace KvCluster.Compression.Quantization;
 
@@ -18,11 +19,17 @@ internal sealed unsafe class SegmentedQuantiser(TensorQuantiser keys, TensorQuan
 
     public override int SizeBytes { get; } = keys.SizeBytes + values.SizeBytes + (selection is null ? 0 : sizeof(ulong));
 
+    public override int ChosenOffset => selection is null ? -1 : SelectionOffset;
+
     public override bool NeedsSaliency => selection?.NeedsSaliency ?? false;
 
     private int ValuesOffset { get; } = keys.SizeBytes;
 
     private int SelectionOffset { get; } = keys.SizeBytes + values.SizeBytes;
+
+    public override IReadOnlyList<CodeRun> KeyRuns(int head) => keys.Runs(head, 0);
+
+    public override IReadOnlyList<CodeRun> ValueRuns(int head) => values.Runs(head, ValuesOffset);
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {

@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 
 namespace KvCluster.Compression.Quantization;
 
@@ -16,6 +17,9 @@ internal abstract unsafe class TensorQuantiser(LatentShape shape)
 
     /// <summary>Bytes that <see cref="Encode"/> writes; a multiple of 16.</summary>
     public abstract int SizeBytes { get; }
+
+    /// <summary>Where the codes of a head are, in a payload in which this tensor begins at <paramref name="start"/>.</summary>
+    public abstract IReadOnlyList<CodeRun> Runs(int head, int start);
 
     /// <param name="latent">The whole layer.</param>
     /// <param name="payload">Of this tensor; all zero.</param>

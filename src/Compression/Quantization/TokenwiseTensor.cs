@@ -1,4 +1,5 @@
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
@@ -57,6 +58,22 @@ internal abstract unsafe class TokenwiseTensor : TensorQuantiser
     private int StepsOffset { get; }
 
     private int GreatestOffset => StepsOffset + (ChannelCount / 2);
+
+    public override IReadOnlyList<CodeRun> Runs(int head, int start) =>
+    [
+        .. Segments.Select((segment, i) => new CodeRun(
+            CodeParameters.Token,
+            segment.BitCount,
+            start + CodesOffset(head, i),
+            0,
+            Size(head),
+            segment.Start,
+            segment.Count,
+            start + (sizeof(ushort) * segment.Start),
+            start + (sizeof(ushort) * (Tokens + segment.Start)),
+            _isSeparable ? start + StepsOffset + (_channelStarts[head] / 2) : -1,
+            _isSeparable ? start + GreatestOffset + head : -1)),
+    ];
 
     public override void Encode(float* latent, byte* payload)
     {

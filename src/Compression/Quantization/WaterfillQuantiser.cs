@@ -1,5 +1,6 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Quantization;
@@ -44,6 +45,10 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
     }
 
     public override int SizeBytes => _size;
+
+    public override IReadOnlyList<CodeRun> KeyRuns(int head) => Describe(_keys[head]);
+
+    public override IReadOnlyList<CodeRun> ValueRuns(int head) => Describe(_values[head]);
 
     public override void Encode(float* latent, ReadOnlySpan<float> saliency, byte* payload)
     {
@@ -185,6 +190,9 @@ internal sealed unsafe class WaterfillQuantiser : LayerQuantiser
             TileMultiply.Multiply(_path, operands, queryCount, end - start);
         }
     }
+
+    private static CodeRun[] Describe(BitRun[] runs) =>
+        Array.ConvertAll(runs, run => new CodeRun(CodeParameters.None, run.BitCount, run.Offset, run.Start, run.Width, 0, Tokens));
 
     private BitRun[] Runs(byte[] bits, int size, SimdPath path)
     {

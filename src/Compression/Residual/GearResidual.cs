@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Compression.Numerics;
 
 namespace KvCluster.Compression.Residual;
@@ -47,6 +48,8 @@ internal sealed unsafe class GearResidual : LayerResidual
     public override int SizeBytes { get; }
 
     public override int OutlierCount { get; }
+
+    public override (StoredResidual Keys, StoredResidual Values) Places(int head, int start) => (_keys[head].Place(start), _values[head].Place(start));
 
     public override void TakeOutliers(float* latent, byte* payload, float* taken)
     {

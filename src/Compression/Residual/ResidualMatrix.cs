@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using KvCluster.Compression.Codecs.Tables;
 
 namespace KvCluster.Compression.Residual;
 
@@ -76,6 +77,20 @@ internal sealed class ResidualMatrix
     public int CodeStart { get; }
 
     public int End { get; }
+
+    /// <summary>Where its parts are in a payload in which the residual begins at <paramref name="start"/>.</summary>
+    public StoredResidual Place(int start) => new(
+        RowCount,
+        ColumnCount,
+        Rank,
+        OutlierCount,
+        SlotCount,
+        start + Start,
+        start + LeftStart,
+        start + RightStart,
+        start + OutlierScaleStart,
+        start + GapStart,
+        start + CodeStart);
 
     /// <summary>Of a position, without a division: exact for all below 2^32 / columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -7,12 +7,13 @@ namespace KvCluster.CommandLine.Eval;
 /// <summary>Reads an evaluation file, packed with gzip or not: JSON lines of <c>task</c>, <c>prompt</c>, <c>answer</c> and optionally <c>reference</c>.</summary>
 internal static class EvalFile
 {
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file; without <c>.gz</c> where only the packed one is there.</param>
     /// <param name="limit">Most rows of each task; null for all.</param>
     /// <param name="option">Named in messages.</param>
     /// <exception cref="BadArgumentException">Not there, empty, or a line that is no row: with its number.</exception>
     public static List<EvalRow> Read(string path, int? limit, string option = "--data")
     {
+        path = DataFile.Locate(path);
         if (!File.Exists(path))
         {
             throw new BadArgumentException($"{option}: there is no file '{path}'");

@@ -1,4 +1,5 @@
 using KvCluster.Cluster.Tests.EndToEnd;
+using KvCluster.Inference.Models;
 
 namespace KvCluster.Cluster.Tests.CommandLine;
 
@@ -80,7 +81,7 @@ public sealed class CalibrateCommandTests : IDisposable
     private string Question()
     {
         string path = Path.Combine(_scratch.FullName, "question.jsonl");
-        File.WriteAllLines(path, File.ReadLines(RepositoryRoot.EvalFile).Where(line => line.Contains("line_retrieval_20", StringComparison.Ordinal)).Take(1));
+        File.WriteAllLines(path, DataFile.ReadLines(RepositoryRoot.EvalFile).Where(line => line.Contains("line_retrieval_20", StringComparison.Ordinal)).Take(1));
         return path;
     }
 

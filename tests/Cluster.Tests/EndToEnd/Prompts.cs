@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KvCluster.Inference.Models;
 
 namespace KvCluster.Cluster.Tests.EndToEnd;
 
@@ -17,7 +18,7 @@ internal static class Prompts
         Of("math_0shot", index + 1), Of("line_retrieval_80", index), Of("math_4shot", index + 1), Of("line_retrieval_20", index + 1),
     ];
 
-    private static (string Task, string Prompt)[] Read() => [.. File.ReadLines(RepositoryRoot.EvalFile).Select(line =>
+    private static (string Task, string Prompt)[] Read() => [.. DataFile.ReadLines(RepositoryRoot.EvalFile).Select(line =>
     {
         using JsonDocument row = JsonDocument.Parse(line);
         return (row.RootElement.GetProperty("task").GetString()!, row.RootElement.GetProperty("prompt").GetString()!);

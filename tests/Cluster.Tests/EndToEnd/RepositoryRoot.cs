@@ -7,7 +7,7 @@ internal static class RepositoryRoot
 
     public static string ModelFolder => System.IO.Path.Combine(Path, "models/demo/model");
 
-    public static string EvalFile => System.IO.Path.Combine(Path, "models/demo/eval.jsonl");
+    public static string EvalFile => System.IO.Path.Combine(Path, "models/demo/eval.jsonl.gz");
 
     private static string Find()
     {

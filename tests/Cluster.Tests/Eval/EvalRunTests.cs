@@ -31,7 +31,7 @@ public sealed class EvalRunTests : IDisposable
     [Fact]
     public async Task RunAsync_RowsWithoutReferences_AreDiagnosedOnRawsAnswersAndSecondQuestionsReuseThePrefix()
     {
-        Take("models/demo/eval.jsonl", "line_retrieval_80", "math_0shot");
+        Take("models/demo/eval.jsonl.gz", "line_retrieval_80", "math_0shot");
         File.WriteAllLines(_data, File.ReadAllLines(_data).Select(line => line.Replace("\"reference\"", "\"ignored\"", StringComparison.Ordinal)));
 
         EvalReport report = await RunAsync(["int4"], diagnosed: 1, second: "on");
