@@ -1,0 +1,70 @@
+using KvCluster.Compression.Codecs;
+using KvCluster.Compression.Codecs.Tables;
+using KvCluster.Inference.Backends.Cuda.Interop;
+
+namespace KvCluster.Inference.Backends.Cuda.Stored;
+
+/// <summary>The tables of a codec's payloads on the device, in all layers: for kernels that read and write any payload of which there is a table.</summary>
+internal sealed class StoredTables : IDisposable
+{
+    private readonly List<DeviceMemory> _memory = [];
+    private readonly StoredTable[] _layers;
+
+    /// <param name="codec">With a <see cref="KvCodec.Table"/> in every layer.</param>
+    /// <exception cref="CudaException">The device has no room.</exception>
+    public StoredTables(KvCodec codec)
+    {
+        PayloadTable[] tables = [.. Enumerable.Range(0, codec.Geometry.LayerCount).Select(layer => codec.Table(layer)!)];
+        Payloads = tables;
+        using var stream = new CudaStream();
+        try
+        {
+            _layers = Array.ConvertAll(tables, table => Upload(stream, table));
+            stream.Synchronize();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>As the codec has them.</summary>
+    public IReadOnlyList<PayloadTable> Payloads { get; }
+
+    /// <summary>As kernels have them.</summary>
+    public ref readonly StoredTable Layer(int layer) => ref _layers[layer];
+
+    public void Dispose() => _memory.ForEach(memory => memory.Dispose());
+
+    private StoredTable Upload(CudaStream stream, PayloadTable table)
+    {
+        var builder = new TableBuilder(table);
+        return new StoredTable
+        {
+            Heads = Upload(stream, builder.Heads),
+            Runs = Upload(stream, builder.Runs),
+            Members = Upload(stream, builder.Members),
+            Maps = Upload(stream, builder.Maps),
+            HeadCount = table.Heads.Count,
+            SizeBytes = table.SizeBytes,
+            TokenCount = table.TokenCount,
+            ChosenOffset = table.ChosenOffset,
+        };
+    }
+
+    /// <summary>Waits for the copy, as the bytes may move after it.</summary>
+    private ulong Upload(CudaStream stream, ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty)
+        {
+            return 0;
+        }
+
+        var memory = new DeviceMemory(bytes.Length);
+        _memory.Add(memory);
+        stream.CopyToDevice(memory.Address, bytes);
+        stream.Synchronize();
+        return memory.Address;
+    }
+}
