@@ -6,6 +6,7 @@ using KvCluster.Inference.Backends.Cuda.Gemm;
 using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Backends.Cuda.Model;
 using KvCluster.Inference.Backends.Cuda.Paging;
+using KvCluster.Inference.Backends.Cuda.Stored;
 using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Backends.Cuda;
@@ -25,7 +26,8 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private readonly CudaDevice _device;
     private readonly CudaStream _stream;
     private readonly ModelKernels _kernels;
-    private readonly DecodeAttention _attention;
+    private readonly StoredTables? _tables;
+    private readonly IDecodeAttention _attention;
     private readonly CudaModelWeights _weights;
     private readonly CudaGemm _gemm;
     private readonly BlockPages _blocks;
@@ -48,17 +50,21 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             var compiler = new KernelCompiler(device, KernelCache.Default);
             _gemm = new CudaGemm();
             _kernels = new ModelKernels(device, compiler, Config.HeadSize);
-            _attention = new DecodeAttention(device, compiler, format, Config.KvHeadCount, Config.HeadCount / Config.KvHeadCount);
+            int groupSize = Config.HeadCount / Config.KvHeadCount;
+            _tables = format.Stored is null ? null : new StoredTables(codec);
+            _attention = _tables is null
+                ? new DecodeAttention(device, compiler, format, Config.KvHeadCount, groupSize)
+                : new StoredAttention(device, compiler, _tables, format.Stored!, Config.KvHeadCount, groupSize);
             _weights = CudaModelWeights.Acquire(source, _kernels);
             _stream = new CudaStream();
             long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
-            var contents = new PageContents(codec, _attention.Payload, format.IsDecoded);
+            var contents = new PageContents(codec, (_attention as DecodeAttention)?.Payload, format.IsDecoded);
             _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
             _uploader = contents.IsDecoded ? null : new SlabUploader(device, _blocks);
             _prefillAttention = new PrefillAttention(device, compiler, format);
             if (encodesOnDevice)
             {
-                _ = SlabEncoding.SlabEncoder.TryCreate(device, compiler, codec, Config.HeadCount / Config.KvHeadCount, out _encoder, out _);
+                _ = SlabEncoding.SlabEncoder.TryCreate(device, compiler, codec, groupSize, out _encoder, out _);
             }
 
             var buffers = new StepBuffers(Config, _attention, _weights.PaddedIntermediateSize, _weights.PaddedVocabularySize);
@@ -69,7 +75,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
                 new StepTables(_attention.OpenWeight),
                 buffers,
                 new LayerLaunch(Config, _weights, buffers, _blocks, _kernels, _attention, _gemm),
-                new PrefillStep(Config, buffers, _blocks, _prefillAttention),
+                new PrefillStep(Config, buffers, _blocks, _prefillAttention, _attention as StoredAttention),
                 new BlockSealer(Config, _blocks, _encoder, codec),
                 new PromptSealer(Config, codec, _blocks),
                 new StepDraws(_kernels, VocabularySize, _weights.PaddedVocabularySize),
@@ -148,6 +154,11 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             throw new ModelLoadException(reason);
         }
 
+        if (format.Stored is { } shape && shape.SharedBytes > device.SharedBytesPerBlock)
+        {
+            format = AttentionFormat.Decoded(format.HeadSize);
+        }
+
         return new CudaModelRunner(source, codec, format, device, pageBytes, encodesOnDevice);
     }
 
@@ -208,6 +219,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         _blocks?.Dispose();
         _weights?.Release();
         _attention?.Dispose();
+        _tables?.Dispose();
         _kernels?.Dispose();
         _gemm?.Dispose();
         _stream?.Dispose();

@@ -82,11 +82,61 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
         return outputs;
     }
 
+    /// <summary>What payloads decode to, attended to in 64 bits: [sequence][query head][channel].</summary>
+    public float[] OnDecoded(int layer)
+    {
+        int size = Geometry.HeadSize, headLength = KvGeometry.BlockTokenCount * size;
+        float[][] decoded = [.. _payloads.Select(payload => Decode(layer, payload))];
+        float[] outputs = new float[_sequences.Count * QueryWidth];
+        for (int row = 0; row < outputs.Length / size; row++)
+        {
+            (int[] blocks, int openBlock, int openTokenCount) = _sequences[row / (QueryWidth / size)];
+            int at = 2 * headLength * (row % (QueryWidth / size) / groupSize);
+            List<(float[] Layer, int Token)> tokens = [.. blocks.SelectMany(block => Enumerable.Range(0, KvGeometry.BlockTokenCount).Select(token => (decoded[block], token)))];
+            float[] open = Array.ConvertAll(_openLayers[openBlock], value => (float)value);
+            tokens.AddRange(Enumerable.Range(0, openTokenCount).Select(token => (open, token)));
+            double[] scores = [.. tokens.Select(token => softmaxScale * Enumerable.Range(0, size).Sum(
+                channel => (double)_queries[(row * size) + channel] * token.Layer[at + (channel * KvGeometry.BlockTokenCount) + token.Token]))];
+            double most = scores.Length == 0 ? 0 : scores.Max(), sum = scores.Sum(score => Math.Exp(score - most));
+            for (int channel = 0; channel < size && sum > 0; channel++)
+            {
+                outputs[(row * size) + channel] = (float)tokens.Select((token, i) =>
+                    Math.Exp(scores[i] - most) / sum * token.Layer[at + headLength + (token.Token * size) + channel]).Sum();
+            }
+        }
+
+        return outputs;
+    }
+
     /// <summary>By the kernels: the fast ones, and the simple one.</summary>
     public (float[] Fast, float[] Simple) OnGpu(DecodeAttention fast, SimpleAttention simple, CudaStream stream, DeviceArena arena)
     {
         PooledPayload place = fast.Payload;
-        int sealedStride = place.StrideBytes;
+        float[] bySimple = [];
+        float[] byFast = OnGpu(fast, place.StrideBytes, place.Place, 0, stream, arena, (work, download) =>
+        {
+            simple.Launch(stream, work);
+            bySimple = download();
+        });
+        return (byFast, bySimple);
+    }
+
+    /// <summary>By kernels that read payloads as they are.</summary>
+    public float[] OnGpu(IDecodeAttention attention, int layer, CudaStream stream, DeviceArena arena) => OnGpu(
+        attention, (codec.MaxPayloadSizeBytes(layer) + 127) & -128, (payload, page) => payload.CopyTo(page), layer, stream, arena, (_, _) => { });
+
+    private float[] Decode(int layer, byte[] payload)
+    {
+        float[] decoded = new float[Geometry.OpenLayerLength];
+        codec.Decode(layer, payload, decoded);
+        return decoded;
+    }
+
+    private delegate void Placing(ReadOnlySpan<byte> payload, Span<byte> page);
+
+    private float[] OnGpu(
+        IDecodeAttention fast, int sealedStride, Placing place, int layer, CudaStream stream, DeviceArena arena, Action<AttentionWork, Func<float[]>> others)
+    {
         int openStride = Geometry.OpenLayerLength * sizeof(ushort);
         var entries = new AttentionEntries(fast.OpenWeight);
         foreach ((int[] blocks, int openBlock, int openTokenCount) in _sequences)
@@ -98,7 +148,7 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
         byte[] openPool = new byte[_openLayers.Count * openStride];
         for (int i = 0; i < _payloads.Count; i++)
         {
-            place.Place(_payloads[i], sealedPool.AsSpan(i * sealedStride, sealedStride));
+            place(_payloads[i], sealedPool.AsSpan(i * sealedStride, sealedStride));
         }
 
         for (int i = 0; i < _openLayers.Count; i++)
@@ -109,7 +159,7 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
         var buffers = new List<DeviceBuffer>();
         try
         {
-            long rows = fast.PartialRowCount(_sequences.Count);
+            (long partials, long states, long scratch) = fast.RoomBytes(_sequences.Count);
             DeviceBuffer output = Room(_sequences.Count * QueryWidth * sizeof(float));
             var work = new AttentionWork
             {
@@ -119,8 +169,8 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
                 Entries = Upload(MemoryMarshal.AsBytes(entries.Entries)),
                 Starts = Upload(MemoryMarshal.AsBytes(entries.Starts)),
                 OpenTokens = Upload(MemoryMarshal.AsBytes(entries.OpenTokens)),
-                Partials = Room(rows * QueryWidth * sizeof(float)).Address,
-                States = Room(rows * QueryWidth / Geometry.HeadSize * 2 * sizeof(float)).Address,
+                Partials = Room(partials).Address,
+                States = Room(states).Address,
                 Output = output.Address,
                 SealedStride = (ulong)sealedStride,
                 OpenStride = (ulong)openStride,
@@ -131,11 +181,11 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
                 SoftmaxScale = softmaxScale,
                 Flags = AttentionWorkFlags.QueryIsSingle | AttentionWorkFlags.OutputIsSingle,
             };
-            fast.Launch(stream, work);
+            fast.Launch(stream, layer, work, Room(scratch).Address, isSealedStable: true);
             float[] byFast = Download(output);
             stream.Fill(output.Address, 0xFF, output.SizeBytes);
-            simple.Launch(stream, work);
-            return (byFast, Download(output));
+            others(work, () => Download(output));
+            return byFast;
         }
         finally
         {

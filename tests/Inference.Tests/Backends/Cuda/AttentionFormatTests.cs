@@ -34,9 +34,22 @@ public sealed class AttentionFormatTests
     [InlineData("zipcache(keybits=8)")]
     [InlineData("zipcache(keybits=3)")]
     [InlineData("zipcache(high=8)")]
-    [InlineData("zipcache(keybits=mixed,mode=paper)")]
     [InlineData("gear-l(bits=2)")]
     [InlineData("zack+int4")]
+    [InlineData("kvheads+gear")]
+    public void TryCreate_SpecThatTablesDescribe_IsReadByThem(string spec)
+    {
+        KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));
+
+        Assert.True(AttentionFormat.TryCreate(codec, 4, out AttentionFormat? format, out string? reason), reason);
+        Assert.NotNull(format.Stored);
+        Assert.False(format.IsDecoded);
+        Assert.InRange(format.Stored.SharedBytes, 1, 160 << 10);
+    }
+
+    [Theory]
+    [InlineData("zipcache(keybits=mixed,mode=paper)")]
+    [InlineData("zipcache+gear-l")]
     public void TryCreate_SpecThatKernelsDoNotRead_IsDecodedTo16Bits(string spec)
     {
         KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));

@@ -42,6 +42,27 @@ public sealed class DecodeAttentionTests
         }
     }
 
+    /// <summary>Over all specs more than a thousand shapes.</summary>
+    [Theory]
+    [MemberData(nameof(Specs))]
+    public void Launch_RandomShapes_AgreesWithTheCodec(string spec)
+    {
+        CudaDevice device = Gpu.Required();
+        for (int seed = 0; seed < 96; seed++)
+        {
+            var random = new Random(seed);
+            int headSize = seed % 2 == 0 ? 64 : 128, group = random.Next(1, 9);
+            KvCodec codec = CodecRegistry.Create(spec, new KvGeometry(1, random.Next(1, 5), headSize));
+            var attention = new AttentionCase(codec, group, 1 / MathF.Sqrt(headSize));
+            for (int i = random.Next(1, 8); i > 0; i--)
+            {
+                AddRandom(attention, codec, group, random.Next(0, 64 * random.Next(1, 6)), random);
+            }
+
+            Compare(device, codec, group, attention, layer: 0);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Specs))]
     public void Launch_SlabsOfTheDemoModel_AgreesWithTheCodec(string spec)
@@ -79,14 +100,15 @@ public sealed class DecodeAttentionTests
         Assert.InRange(AttentionCase.Error(byFast, expected), 0, FastTolerance);
     }
 
-    private static void AddRandom(AttentionCase attention, KvCodec codec, int group, int length, Random random)
+    /// <summary>A Sequence of so many tokens.</summary>
+    internal static void AddRandom(AttentionCase attention, KvCodec codec, int group, int length, Random random, int layer = 0)
     {
         var payloads = new List<byte[]>();
         for (int block = 0; block < length / KvGeometry.BlockTokenCount; block++)
         {
-            byte[] payload = new byte[codec.MaxPayloadSizeBytes(0)];
+            byte[] payload = new byte[codec.MaxPayloadSizeBytes(layer)];
             float[] saliency = [.. Enumerable.Range(0, KvGeometry.BlockTokenCount).Select(_ => random.NextSingle())];
-            int size = codec.Encode(0, RandomLayer(codec.Geometry, KvGeometry.BlockTokenCount, random), saliency, payload);
+            int size = codec.Encode(layer, RandomLayer(codec.Geometry, KvGeometry.BlockTokenCount, random), saliency, payload);
             payloads.Add(payload[..size]);
         }
 

@@ -22,12 +22,12 @@ public sealed class PageContentsTests
         foreach ((KvGeometry geometry, int layer) in (ReadOnlySpan<(KvGeometry, int)>)[(Geometry, 0), (Geometry, 1), (WideGeometry, 1)])
         {
             KvCodec codec = CodecRegistry.Create(spec, geometry, new RandomProfiles(geometry));
-            PageContents contents = Create(codec);
+            PageContents contents = Decoding(codec);
             Assert.True(contents.IsDecoded);
             byte[] payload = Payload(codec, layer, scale: 1);
             float[] expected = new float[geometry.OpenLayerLength];
             codec.Decode(layer, payload, expected);
-            Half[] page = new Half[contents.Place.StrideBytes / sizeof(ushort)];
+            Half[] page = new Half[contents.StrideBytes / sizeof(ushort)];
             contents.Write(layer, payload, MemoryMarshal.AsBytes(page.AsSpan()));
 
             // The order of a residual's sums may change the last bit of 32, and with it one of 16.
@@ -43,12 +43,12 @@ public sealed class PageContentsTests
     public void Write_ValuesThatDecodeBeyond16Bits_StayFinite()
     {
         KvCodec codec = CodecRegistry.Create("zack", Geometry, new RandomProfiles(Geometry));
-        PageContents contents = Create(codec);
+        PageContents contents = Decoding(codec);
         byte[] payload = Payload(codec, layer: 0, scale: 60_000);
         float[] decoded = new float[Geometry.OpenLayerLength];
         codec.Decode(0, payload, decoded);
         Assert.Contains(decoded, value => Math.Abs(value) > 65520);
-        Half[] page = new Half[contents.Place.StrideBytes / sizeof(ushort)];
+        Half[] page = new Half[contents.StrideBytes / sizeof(ushort)];
         contents.Write(0, payload, MemoryMarshal.AsBytes(page.AsSpan()));
         Assert.All(page, value => Assert.True(Half.IsFinite(value)));
         Assert.Equal(decoded.Select(value => (Half)Math.Clamp(value, -65504, 65504)), page.Take(decoded.Length));
@@ -58,13 +58,29 @@ public sealed class PageContentsTests
     public void Write_PayloadThatKernelsRead_IsPlacedAsItIs()
     {
         KvCodec codec = CodecRegistry.Create("int4", Geometry);
-        PageContents contents = Create(codec);
-        Assert.False(contents.IsDecoded);
+        var place = PooledPayload.Of(new AttentionFormat(64, 4), Geometry.KvHeadCount);
+        var contents = new PageContents(codec, place, isDecoded: false);
         byte[] payload = Payload(codec, layer: 1, scale: 1);
-        byte[] expected = new byte[contents.Place.StrideBytes], page = new byte[contents.Place.StrideBytes];
-        contents.Place.Place(payload, expected);
+        byte[] expected = new byte[place.StrideBytes], page = new byte[contents.StrideBytes];
+        place.Place(payload, expected);
         contents.Write(1, payload, page);
         Assert.Equal(expected, page);
+    }
+
+    [Fact]
+    public void Write_PayloadOfUnevenLayers_IsWrittenAsItIs()
+    {
+        KvCodec codec = CodecRegistry.Create("zack+int4", Geometry, new RandomProfiles(Geometry));
+        var contents = new PageContents(codec, place: null, isDecoded: false);
+        Assert.True(contents.StrideOf(0) > contents.StrideOf(1));
+        for (int layer = 0; layer < Geometry.LayerCount; layer++)
+        {
+            byte[] payload = Payload(codec, layer, scale: 1), page = new byte[contents.StrideOf(layer)];
+            contents.Write(layer, payload, page);
+            Assert.Equal(payload, page[..payload.Length]);
+            Assert.InRange(page.Length - payload.Length, 0, 127);
+            Assert.InRange(page.Length, 1, contents.StrideBytes);
+        }
     }
 
     [Theory]
@@ -79,11 +95,8 @@ public sealed class PageContentsTests
         Assert.True(footprint.BlockBytes >= slabs);
     }
 
-    private static PageContents Create(KvCodec codec)
-    {
-        Assert.True(AttentionFormat.TryCreate(codec, 1, out AttentionFormat? format, out string? reason), reason);
-        return new PageContents(codec, PooledPayload.Of(format, codec.Geometry.KvHeadCount), format.IsDecoded);
-    }
+    private static PageContents Decoding(KvCodec codec) =>
+        new(codec, PooledPayload.Of(AttentionFormat.Decoded(codec.Geometry.HeadSize), codec.Geometry.KvHeadCount), isDecoded: true);
 
     private static byte[] Payload(KvCodec codec, int layer, float scale)
     {

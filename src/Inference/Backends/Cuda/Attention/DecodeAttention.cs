@@ -4,7 +4,7 @@ using KvCluster.Inference.Backends.Cuda.Interop;
 namespace KvCluster.Inference.Backends.Cuda.Attention;
 
 /// <summary>Attention of one query a Sequence on encoded Blocks, for one codec and geometry: Kernels/decode_attention.cu and combine_attention.cu.</summary>
-internal sealed class DecodeAttention : IDisposable
+internal sealed class DecodeAttention : IDecodeAttention
 {
     private readonly CudaModule _attentionModule;
     private readonly CudaModule _combineModule;
@@ -52,6 +52,14 @@ internal sealed class DecodeAttention : IDisposable
 
     /// <summary>Entries that an open Block counts for.</summary>
     public int OpenWeight => _format.OpenWeight;
+
+    public (long Partials, long States, long Scratch) RoomBytes(int sequenceCount)
+    {
+        long rows = (long)PartialRowCount(sequenceCount) * KvHeadCount * GroupSize;
+        return (rows * _format.HeadSize * sizeof(float), rows * 2 * sizeof(float), 0);
+    }
+
+    public void Launch(CudaStream stream, int layer, in AttentionWork work, ulong scratch, bool isSealedStable) => Launch(stream, work, isSealedStable);
 
     /// <summary>Queues the step; with no Sequences, nothing.</summary>
     /// <param name="stream">Queues it.</param>

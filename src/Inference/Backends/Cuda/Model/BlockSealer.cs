@@ -114,7 +114,7 @@ internal sealed unsafe class BlockSealer : IDisposable
             Items = _itemsAt,
             Scratch = _scratch!.Address,
             OpenStride = (ulong)_pages.Open.StrideBytes,
-            SealedStride = (ulong)_pages.Sealed.StrideBytes,
+            SealedStride = (ulong)_pages.Sealed.StrideOf(layer),
             SlabStride = (ulong)_slotBytes,
             KvHeadCount = _config.KvHeadCount,
             GroupSize = _config.HeadCount / _config.KvHeadCount,
@@ -226,7 +226,7 @@ internal sealed unsafe class BlockSealer : IDisposable
 
     /// <summary>From the slot that its 16-bit floats came to.</summary>
     private void Upload(CudaStream stream, SealingBlock sealing, int layer, int slot) =>
-        stream.CopyToDevice(_pages.Sealed.Page(layer, sealing.Page), new ReadOnlySpan<byte>(Slot(slot), (int)_pages.Sealed.StrideBytes));
+        stream.CopyToDevice(_pages.Sealed.Page(layer, sealing.Page), new ReadOnlySpan<byte>(Slot(slot), (int)_pages.Sealed.StrideOf(layer)));
 
     private static void Grow(ref PinnedMemory? memory, int bytes)
     {

@@ -8,7 +8,7 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 
 /// <summary>Queues the kernels of a step. Makes no decision that depends on the contents of tables, so that all of it can be a graph.</summary>
 internal sealed class LayerLaunch(
-    ModelConfig config, CudaModelWeights weights, StepBuffers buffers, BlockPages pages, ModelKernels kernels, DecodeAttention attention, CudaGemm gemm)
+    ModelConfig config, CudaModelWeights weights, StepBuffers buffers, BlockPages pages, ModelKernels kernels, IDecodeAttention attention, CudaGemm gemm)
 {
     private readonly float _softmaxScale = 1 / MathF.Sqrt(config.HeadSize);
 
@@ -73,7 +73,7 @@ internal sealed class LayerLaunch(
             Partials = buffers.Partials,
             States = buffers.States,
             Output = buffers.Attended,
-            SealedStride = (ulong)pages.Sealed.StrideBytes,
+            SealedStride = (ulong)pages.Sealed.StrideOf(layer),
             OpenStride = (ulong)pages.Open.StrideBytes,
             SequenceCount = rows,
             KvHeadCount = config.KvHeadCount,
@@ -82,7 +82,7 @@ internal sealed class LayerLaunch(
             SoftmaxScale = _softmaxScale,
             Flags = AttentionWorkFlags.QueryIsSingle,
         };
-        attention.Launch(stream, work, isSealedStable);
+        attention.Launch(stream, layer, work, buffers.AttentionScratch, isSealedStable);
     }
 
     /// <summary>The rest of a layer.</summary>

@@ -1,6 +1,7 @@
 using KvCluster.Inference.Backends.Cuda.Attention;
 using KvCluster.Inference.Backends.Cuda.Interop;
 using KvCluster.Inference.Backends.Cuda.Paging;
+using KvCluster.Inference.Backends.Cuda.Stored;
 using KvCluster.Inference.Models;
 
 namespace KvCluster.Inference.Backends.Cuda.Model;
@@ -11,7 +12,7 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 /// entry's tokens attend to each other; of other codecs only those of a Block do, and earlier Blocks, new or not, are turned to rows once. The few tokens
 /// of a Block that an earlier step began are left to decode attention.
 /// </summary>
-internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, BlockPages pages, PrefillAttention attention) : IDisposable
+internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, BlockPages pages, PrefillAttention attention, StoredAttention? stored = null) : IDisposable
 {
     /// <summary>Entries of fewer tokens are left to decode attention.</summary>
     private const int LeastTokenCount = 16;
@@ -90,12 +91,20 @@ internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, Block
             Items = _items,
             Keys = _past.Address,
             Values = pastValues,
-            SealedStride = (ulong)pages.Sealed.StrideBytes,
+            SealedStride = (ulong)pages.Sealed.StrideOf(layer),
             OpenStride = (ulong)pages.Open.StrideBytes,
             KvHeadCount = config.KvHeadCount,
             ItemCount = _tables.BlockCount,
         };
-        attention.Expand(stream, expand);
+        if (stored is null)
+        {
+            attention.Expand(stream, expand);
+        }
+        else
+        {
+            stored.Expand(stream, layer, expand);
+        }
+
         var work = new PrefillWork
         {
             Query = buffers.QueryRows,

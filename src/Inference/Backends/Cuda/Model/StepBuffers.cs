@@ -5,7 +5,7 @@ using KvCluster.Inference.Models;
 namespace KvCluster.Inference.Backends.Cuda.Model;
 
 /// <summary>Scratch of a step on the device: one row a token. Grows to the largest step seen; addresses change then.</summary>
-internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention, int paddedIntermediateSize, int paddedVocabularySize) : IDisposable
+internal sealed class StepBuffers(ModelConfig config, IDecodeAttention attention, int paddedIntermediateSize, int paddedVocabularySize) : IDisposable
 {
     private readonly List<DeviceMemory> _memory = [];
     private int _rows;
@@ -51,6 +51,9 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
     public ulong Partials { get; private set; }
 
     public ulong States { get; private set; }
+
+    /// <summary>Of <see cref="IDecodeAttention"/>.</summary>
+    public ulong AttentionScratch { get; private set; }
 
     /// <summary>Tables of the step: <see cref="StepTables"/>.</summary>
     public ulong Control => _control!.Address;
@@ -106,18 +109,21 @@ internal sealed class StepBuffers(ModelConfig config, DecodeAttention attention,
         Attended = Take(_rows, QueryWidth * sizeof(ushort));
         GateUp = Take(_rows, 2 * paddedIntermediateSize * sizeof(ushort));
         Gated = Take(_rows, paddedIntermediateSize * sizeof(ushort));
-        int partialRows = attention.PartialRowCount(_rows);
-        Partials = Take(partialRows, QueryWidth * sizeof(float));
-        States = Take(partialRows, config.HeadCount * 2 * sizeof(float));
+        (long partials, long states, long scratch) = attention.RoomBytes(_rows);
+        Partials = Take(partials);
+        States = Take(states);
+        AttentionScratch = Take(Math.Max(1, scratch));
         LastNormed = Take(_logitsRows, config.HiddenSize * sizeof(ushort));
         Picked = Take(_logitsRows, 2 * sizeof(int));
         _logits = new DeviceMemory((long)_logitsRows * paddedVocabularySize * sizeof(float));
         _control = new DeviceMemory((long)_controlInts * sizeof(int));
     }
 
-    private ulong Take(int rows, int rowBytes)
+    private ulong Take(int rows, int rowBytes) => Take((long)rows * rowBytes);
+
+    private ulong Take(long bytes)
     {
-        var memory = new DeviceMemory((long)rows * rowBytes);
+        var memory = new DeviceMemory(bytes);
         _memory.Add(memory);
         return memory.Address;
     }

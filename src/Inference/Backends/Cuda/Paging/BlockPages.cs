@@ -39,7 +39,7 @@ internal sealed unsafe class BlockPages : IDisposable
         _device = device;
         _geometry = codec.Geometry;
         Contents = contents;
-        int stride = contents.Place.StrideBytes;
+        int stride = contents.StrideBytes;
         _stream = new CudaStream();
         OpenLayerBytes = _geometry.OpenLayerLength * sizeof(ushort);
         _staging = new PinnedMemory(Math.Max(StagingBytes, Math.Max(OpenLayerBytes, stride)));
@@ -56,7 +56,8 @@ internal sealed unsafe class BlockPages : IDisposable
         }
 
         long rest = budgetBytes - Open.SizeBytes - (Probes?.SizeBytes ?? 0);
-        Sealed = IsRaw ? Open : new PagePool(_geometry.LayerCount, stride, (int)Math.Max(1, rest / ((long)stride * _geometry.LayerCount)));
+        long[] strides = [.. Enumerable.Range(0, _geometry.LayerCount).Select(layer => (long)contents.StrideOf(layer))];
+        Sealed = IsRaw ? Open : new PagePool(strides, (int)Math.Max(1, rest / strides.Sum()));
         _stream.Fill(Open.Address, 0, Open.SizeBytes);
         _stream.Fill(Sealed.Address, 0, Sealed.SizeBytes);
         _stream.Synchronize();
@@ -193,7 +194,7 @@ internal sealed unsafe class BlockPages : IDisposable
         lock (_gate)
         {
             _device.MakeCurrent();
-            int stride = Contents.Place.StrideBytes, layers = _geometry.LayerCount;
+            int stride = Contents.StrideBytes, layers = _geometry.LayerCount;
             int slots = _staging.Memory.Length / stride, all = (sequence.Sealed.Length - firstBlock) * layers;
             for (int first = 0; first < all; first += slots)
             {
@@ -202,7 +203,7 @@ internal sealed unsafe class BlockPages : IDisposable
                 for (int i = 0; i < count; i++)
                 {
                     (int block, int layer) = Math.DivRem((firstBlock * layers) + first + i, layers);
-                    _stream.CopyToDevice(Sealed.Page(layer, sequence.Sealed[block]), _staging.GetSpan().Slice(i * stride, stride));
+                    _stream.CopyToDevice(Sealed.Page(layer, sequence.Sealed[block]), _staging.GetSpan().Slice(i * stride, (int)Sealed.StrideOf(layer)));
                 }
 
                 _stream.Synchronize();
@@ -237,7 +238,7 @@ internal sealed unsafe class BlockPages : IDisposable
         public override void Execute(int task, int worker)
         {
             (int block, int layer) = Math.DivRem(_first + task, pages._geometry.LayerCount);
-            int stride = pages.Contents.Place.StrideBytes;
+            int stride = pages.Contents.StrideBytes;
             pages.Contents.Write(layer, _cache!.BlockList[block].Payload(layer), new Span<byte>(staging + ((long)task * stride), stride));
         }
     }

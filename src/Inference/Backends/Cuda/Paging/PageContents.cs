@@ -8,26 +8,38 @@ using KvCluster.Inference.Backends.Cuda.Attention;
 namespace KvCluster.Inference.Backends.Cuda.Paging;
 
 /// <summary>
-/// What an encoded page holds of a slab's payload: its bytes, as <see cref="PooledPayload"/> has them, or, where no kernel reads those, the open layer
-/// that the codec decodes of them, in 16 bits. Of a payload always the same, whoever encoded it. Safe for many threads.
+/// What an encoded page holds of a slab's payload: its bytes, as <see cref="PooledPayload"/> has them or as they are, or, where no kernel reads those, the open
+/// layer that the codec decodes of them, in 16 bits. Of a payload always the same, whoever encoded it. Safe for many threads.
 /// </summary>
 /// <param name="codec">Of the payloads.</param>
-/// <param name="place">How bytes lie in a page.</param>
+/// <param name="place">How bytes lie in a page; null: as in the slab.</param>
 /// <param name="isDecoded">Pages hold what payloads decode to.</param>
-internal sealed unsafe class PageContents(KvCodec codec, PooledPayload place, bool isDecoded)
+internal sealed unsafe class PageContents(KvCodec codec, PooledPayload? place, bool isDecoded)
 {
     private readonly float[] _channels = UnitVectors(codec.Geometry.HeadSize);
     private readonly float[] _tokens = UnitVectors(KvGeometry.BlockTokenCount);
 
-    public PooledPayload Place => place;
+    private const int LineBytes = 128;
+
+    /// <summary>Of a page in the layer where that is most.</summary>
+    public int StrideBytes { get; } = Enumerable.Range(0, codec.Geometry.LayerCount).Max(layer => StrideIn(codec, place, layer));
 
     public bool IsDecoded => isDecoded;
 
+    /// <summary>From page to page in a layer.</summary>
+    public int StrideOf(int layer) => StrideIn(codec, place, layer);
+
     /// <param name="layer">Index of the layer.</param>
     /// <param name="payload">Well-formed.</param>
-    /// <param name="page">At least <see cref="PooledPayload.StrideBytes"/>; bytes that nothing reads stay as they are.</param>
+    /// <param name="page">At least <see cref="StrideOf"/>; bytes that nothing reads stay as they are.</param>
     public void Write(int layer, ReadOnlySpan<byte> payload, Span<byte> page)
     {
+        if (place is null)
+        {
+            payload.CopyTo(page);
+            return;
+        }
+
         if (!isDecoded)
         {
             place.Place(payload, page);
@@ -69,6 +81,9 @@ internal sealed unsafe class PageContents(KvCodec codec, PooledPayload place, bo
             codec.AddValues(layer, head, payload, _tokens, KvGeometry.BlockTokenCount, values);
         }
     }
+
+    private static int StrideIn(KvCodec codec, PooledPayload? place, int layer) =>
+        place?.StrideBytes ?? ((codec.MaxPayloadSizeBytes(layer) + LineBytes - 1) & -LineBytes);
 
     private static float[] UnitVectors(int count)
     {

@@ -33,7 +33,7 @@ internal sealed class SlabUploader : IDisposable
     {
         _device = device;
         _pages = pages;
-        _stride = pages.Contents.Place.StrideBytes;
+        _stride = pages.Contents.StrideBytes;
         _slotCount = Math.Max(1, StagingBytes / _stride);
         _stream = new CudaStream();
         _staging = new PinnedMemory(_slotCount * _stride);
@@ -90,7 +90,7 @@ internal sealed class SlabUploader : IDisposable
 
                 Span<byte> slot = _staging.GetSpan().Slice(i * _stride, _stride);
                 _pages.Contents.Write(upload.Layer, upload.Slab.Span[Slab.HeaderSizeBytes..], slot);
-                _stream.CopyToDevice(_pages.Sealed.Page(upload.Layer, upload.Page), slot);
+                _stream.CopyToDevice(_pages.Sealed.Page(upload.Layer, upload.Page), slot[..(int)_pages.Sealed.StrideOf(upload.Layer)]);
             }
 
             _stream.Synchronize();

@@ -1,3 +1,4 @@
+using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Compression.Codecs.Tables;
 using KvCluster.Inference.Backends.Cuda.Interop;
@@ -20,6 +21,7 @@ internal sealed class StoredTables : IDisposable
         try
         {
             _layers = Array.ConvertAll(tables, table => Upload(stream, table));
+            Open = Upload(stream, OpenLayer(codec.Geometry));
             stream.Synchronize();
         }
         catch
@@ -29,6 +31,9 @@ internal sealed class StoredTables : IDisposable
         }
     }
 
+    /// <summary>An open layer, as if it were a payload: a latent head is a KV head, in 16-bit floats.</summary>
+    public StoredTable Open { get; }
+
     /// <summary>As the codec has them.</summary>
     public IReadOnlyList<PayloadTable> Payloads { get; }
 
@@ -36,6 +41,20 @@ internal sealed class StoredTables : IDisposable
     public ref readonly StoredTable Layer(int layer) => ref _layers[layer];
 
     public void Dispose() => _memory.ForEach(memory => memory.Dispose());
+
+    private static PayloadTable OpenLayer(KvGeometry geometry)
+    {
+        const int Tokens = KvGeometry.BlockTokenCount;
+        int size = geometry.HeadSize, bytes = sizeof(ushort) * Tokens * size;
+        StoredHead[] heads = [.. Enumerable.Range(0, geometry.KvHeadCount).Select(head => new StoredHead(
+            size,
+            size,
+            [new CodeRun(CodeParameters.None, 16, 2 * head * bytes, 0, size, 0, Tokens)],
+            [new CodeRun(CodeParameters.None, 16, ((2 * head) + 1) * bytes, 0, size, 0, Tokens)],
+            null,
+            null))];
+        return new PayloadTable(2 * geometry.KvHeadCount * bytes, Tokens, -1, heads, null);
+    }
 
     private StoredTable Upload(CudaStream stream, PayloadTable table)
     {
