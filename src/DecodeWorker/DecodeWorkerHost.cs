@@ -36,7 +36,7 @@ public static class DecodeWorkerHost
         }
 
         builder.AddServiceDefaults("kvcluster-decode");
-        builder.AddDecodeWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend, options.Synthetic));
+        builder.AddDecodeWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend, options.Synthetic, options.Device));
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapDecodeWorker();

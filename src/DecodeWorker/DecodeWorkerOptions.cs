@@ -1,3 +1,4 @@
+using KvCluster.Inference.Backends;
 using KvCluster.Inference.Engine;
 using KvCluster.ServiceDefaults.Options;
 using KvCluster.ServiceDefaults.Streams;
@@ -54,6 +55,12 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
     /// <summary>With <c>cuda</c>: random weights of this shape, <c>llama3-8b</c>, for measurements; the folder lends name and tokenizer. Empty: none.</summary>
     public string Synthetic { get; set; } = "";
 
+    /// <summary>With <c>cuda</c>: of the memory that is free beside the weights, the share that pages of KV get, above 0 up to 1. Workers that share a GPU share this.</summary>
+    public double DevicePageShare { get; set; } = DeviceOptions.DefaultPageShare;
+
+    /// <summary>With <c>cuda</c>: a step that takes longer means that the GPU hangs, and the worker ends, milliseconds. 0: never.</summary>
+    public int DeviceStepTimeoutMs { get; set; } = DeviceOptions.DefaultStepTimeoutMs;
+
     /// <summary>Stops when standard input ends, as it does when the process that started this one is gone.</summary>
     public bool EndsWithInput { get; set; }
 
@@ -93,6 +100,9 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
     /// <summary>The shortest time after which a replica is asked for a Block too, milliseconds. 0: never.</summary>
     public int HedgeMinMs { get; set; } = 30;
 
+    /// <summary>How the GPU is used.</summary>
+    public DeviceOptions Device => new(DevicePageShare, TimeSpan.FromMilliseconds(DeviceStepTimeoutMs));
+
     /// <summary>Where slab streams are served.</summary>
     public SlabEndpoint Slabs => new(ListenAddress, SlabPort, AdvertisedSlabPort, SlabSocketFolder);
 
@@ -116,6 +126,16 @@ public sealed class DecodeWorkerOptions : IValidatedOptions
         if (ModelFolder.Length == 0)
         {
             yield return $"{nameof(ModelFolder)} is not set; give a Hugging Face model folder";
+        }
+
+        if (DevicePageShare is not (> 0 and <= 1))
+        {
+            yield return $"{nameof(DevicePageShare)} must be above 0 and at most 1, not {DevicePageShare}";
+        }
+
+        if (DeviceStepTimeoutMs < 0)
+        {
+            yield return $"{nameof(DeviceStepTimeoutMs)} must not be negative, is {DeviceStepTimeoutMs}";
         }
 
         if (!WorkerModel.Backends.Contains(Backend))

@@ -34,7 +34,7 @@ public static class PrefillWorkerHost
         }
 
         builder.AddServiceDefaults("kvcluster-prefill");
-        builder.AddPrefillWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend, options.Synthetic));
+        builder.AddPrefillWorker(options, model ?? WorkerModel.Load(options.ModelFolder, options.ModelName, options.KvSpec, options.Backend, options.Synthetic, options.Device));
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapPrefillWorker();

@@ -22,7 +22,9 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     private readonly StepBatch _batch = new();
     private int[] _grants = new int[16];
     private SequenceFailedException? _end;
+    private readonly StepWatch? _watch;
     private DeviceLostException? _lost;
+    private volatile bool _isAbandoned;
 
     protected EngineLoop(string name, IModelRunner runner, TimeProvider time, ILogger log, HostFault fault)
     {
@@ -31,6 +33,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         _log = log;
         _fault = fault;
         _thread = new EngineThread(name, Step);
+        _watch = runner.StepLimit is { } limit ? new StepWatch(limit, time, () => Abandon(limit)) : null;
         if (runner.AttendsDecoded)
         {
             log.AttendsDecoded(name, runner.Codec.Spec);
@@ -75,8 +78,12 @@ internal abstract class EngineLoop<TSequence> : IDisposable
 
     public void Dispose()
     {
+        _watch?.Dispose();
         _thread.Dispose();
-        End(Stopped);
+        if (!_isAbandoned)
+        {
+            End(Stopped);
+        }
     }
 
     /// <summary>Begins to step; the last line of a derived constructor.</summary>
@@ -126,6 +133,11 @@ internal abstract class EngineLoop<TSequence> : IDisposable
 
         var startedAt = Time.GetTimestamp();
         var failure = Run();
+        if (_isAbandoned)
+        {
+            return false;
+        }
+
         Commit(failure);
         if (_lost is not null)
         {
@@ -213,12 +225,33 @@ internal abstract class EngineLoop<TSequence> : IDisposable
                 }
             }
 
+            _watch?.Begin();
             Runner.Forward(_batch);
             return null;
         }
         catch (Exception error)
         {
             return Failed(error, _batch.EntryCount);
+        }
+        finally
+        {
+            _watch?.End();
+        }
+    }
+
+    /// <summary>The device hangs. What is in work is still the thread's, which may never come back: its calls end with the host.</summary>
+    private void Abandon(TimeSpan limit)
+    {
+        var lost = new DeviceLostException($"The GPU hangs: a step has not ended within {limit.TotalSeconds:0.###} s.");
+        _isAbandoned = true;
+        _thread.Abandon();
+        Runner.Abandon();
+        _fault.Raise(lost.Message);
+        lock (_inbox)
+        {
+            _end ??= SequenceFailedException.Of(lost);
+            _inbox.ForEach(sequence => sequence.Release(_end));
+            _inbox.Clear();
         }
     }
 

@@ -24,6 +24,9 @@ public interface IModelRunner : IDisposable
     /// <summary>What the device holds of KV; null: KV is in the host's memory alone.</summary>
     public DevicePages? Pages => null;
 
+    /// <summary>A step that takes longer means that the device hangs; null: a step takes as long as it takes.</summary>
+    public TimeSpan? StepLimit => null;
+
     /// <summary>Begins to bring a Sequence's Blocks to the device before it runs; null: steps do that, or there is nothing to do.</summary>
     /// <param name="blockCount">Blocks that may come, within what admission has kept for the Sequence.</param>
     public IBlockUpload? BeginUpload(int blockCount) => null;
@@ -34,4 +37,9 @@ public interface IModelRunner : IDisposable
     /// </summary>
     /// <exception cref="DeviceLostException">Neither this nor any other step will succeed.</exception>
     public void Forward(StepBatch batch);
+
+    /// <summary>A step hangs: no other will come, and disposal waits for nothing of the device, which the process gives back when it ends. From any thread.</summary>
+    public void Abandon()
+    {
+    }
 }

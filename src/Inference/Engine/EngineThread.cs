@@ -7,6 +7,7 @@ public sealed class EngineThread : IDisposable
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _wake = new();
     private volatile bool _isStopping;
+    private volatile bool _isAbandoned;
 
     /// <param name="name">Name of the thread.</param>
     /// <param name="step">One step; false when there was nothing to do. Must not throw.</param>
@@ -21,6 +22,9 @@ public sealed class EngineThread : IDisposable
     /// <summary>There may be something to do. From any thread.</summary>
     public void Wake() => _wake.Set();
 
+    /// <summary>The step in progress may never end: disposal does not wait for it.</summary>
+    public void Abandon() => _isAbandoned = true;
+
     /// <summary>Ends after the step in progress.</summary>
     public void Dispose()
     {
@@ -31,6 +35,11 @@ public sealed class EngineThread : IDisposable
 
         _isStopping = true;
         _wake.Set();
+        if (_isAbandoned)
+        {
+            return;
+        }
+
         if (_thread.IsAlive)
         {
             _thread.Join();

@@ -48,9 +48,10 @@ public sealed class WorkerModel : IDisposable
     /// <param name="synthetic">
     /// With <c>cuda</c>: random weights of this shape, e.g. <c>llama3-8b</c>, in place of the folder's, which then lends only its name and tokenizer. Null or empty: none.
     /// </param>
+    /// <param name="device">Of a GPU; null: <see cref="DeviceOptions.Default"/>.</param>
     /// <exception cref="ModelLoadException">The folder can't be used, or there is no usable GPU; the message is one line.</exception>
     /// <exception cref="CodecSpecException">The spec can't be used.</exception>
-    public static WorkerModel Load(string folder, string? name, string kvSpec, string backend, string? synthetic = null)
+    public static WorkerModel Load(string folder, string? name, string kvSpec, string backend, string? synthetic = null, DeviceOptions? device = null)
     {
         if (!Backends.Contains(backend))
         {
@@ -69,7 +70,7 @@ public sealed class WorkerModel : IDisposable
             CudaModelSource source = isSynthetic ? CudaModelSource.Synthetic(synthetic!) : CudaModelSource.Of(opened);
             KvGeometry geometry = ModelKvGeometry.Of(source.Config);
             var codec = CodecRegistry.Create(kvSpec, geometry, new ProfileFolder(opened.Path, source.Fingerprint, geometry));
-            IModelRunner runner = backend == "cuda" ? CudaModelRunner.Load(source, codec) : CpuModelRunner.Load(opened, codec);
+            IModelRunner runner = backend == "cuda" ? CudaModelRunner.Load(source, codec, device) : CpuModelRunner.Load(opened, codec);
             return new WorkerModel(string.IsNullOrEmpty(name) ? ModelName.Of(folder) : name, opened, runner);
         }
         catch

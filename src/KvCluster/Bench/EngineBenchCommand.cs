@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KvCluster.CommandLine.Terminal;
 using KvCluster.Compression.Blocks;
+using KvCluster.Inference.Backends;
 using KvCluster.Inference.Backends.Cpu.Measurement;
 using KvCluster.Inference.Backends.Cuda.Measurement;
 using KvCluster.Inference.Models;
@@ -29,7 +30,11 @@ internal static class EngineBenchCommand
         Option<string?> model = ModelOption.Create();
         Option<string> backend = BackendOption.Create();
         Option<string> synthetic = SyntheticOption.Create();
-        var command = new Command("engine", About) { kv, sequences, context, model, backend, synthetic };
+        Option<double> pageShare = new("--page-share")
+        {
+            HelpName = "SHARE", Description = "With cuda: of the memory that is free beside the weights, what KV gets", DefaultValueFactory = _ => DeviceOptions.DefaultPageShare,
+        };
+        var command = new Command("engine", About) { kv, sequences, context, model, backend, synthetic, pageShare };
         command.SetAction(parsed =>
         {
             string shape = SyntheticOption.Of(parsed.GetRequiredValue(synthetic), parsed.GetRequiredValue(backend));
@@ -38,6 +43,7 @@ internal static class EngineBenchCommand
                 var wanted = new CudaBenchmarkOptions
                 {
                     Specs = parsed.GetValue(kv) is { Length: > 0 } named ? named : ["raw", "int8", "int4"],
+                    PageShare = PageShareOf(parsed.GetRequiredValue(pageShare)),
                     BatchSizes = [.. new[] { 1, parsed.GetRequiredValue(sequences) }.Distinct()],
                     ContextTokenCount = parsed.GetRequiredValue(context) / KvGeometry.BlockTokenCount * KvGeometry.BlockTokenCount,
                 };
@@ -61,6 +67,9 @@ internal static class EngineBenchCommand
         });
         return command;
     }
+
+    private static double PageShareOf(double share) =>
+        share is > 0 and <= 1 ? share : throw new BadArgumentException($"--page-share: must be above 0 and at most 1, not {share}");
 
     private static int RunOnGpu(string? modelFolder, string shape, CudaBenchmarkOptions options)
     {

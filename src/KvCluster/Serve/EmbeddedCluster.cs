@@ -1,6 +1,7 @@
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
 using KvCluster.Inference.Engine;
+using KvCluster.Inference.Backends;
 using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
 using KvCluster.ServiceDefaults.Hosting;
@@ -106,6 +107,13 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         return shard;
     }
 
+    /// <summary>Workers of one process share a GPU in equal parts: the n-th takes its part of what those before it have left.</summary>
+    private static double PageShareOf(ClusterOptions options, int index)
+    {
+        double part = DeviceOptions.DefaultPageShare / (options.PrefillWorkerCount + options.DecodeWorkerCount);
+        return options.Devices.Count > 0 ? DeviceOptions.DefaultPageShare : part / (1 - (index * part));
+    }
+
     private PrefillWorkerOptions PrefillOptions(ClusterOptions options, int index) => new()
     {
         ListenAddress = AnyLoopbackPort,
@@ -116,6 +124,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
         Backend = options.Backend,
         Synthetic = options.Synthetic,
         KvChunkTokens = options.KvChunkTokens,
+        DevicePageShare = PageShareOf(options, index),
         EndsWithInput = options.Devices.Count > 0,
     };
 
@@ -132,6 +141,7 @@ internal sealed class EmbeddedCluster : IAsyncDisposable
             KvSpec = options.KvSpec,
             Backend = options.Backend,
             Synthetic = options.Synthetic,
+            DevicePageShare = PageShareOf(options, options.PrefillWorkerCount + index),
             EndsWithInput = options.Devices.Count > 0,
         };
         worker.HandOverQuietMs = options.HandOverQuietMs ?? worker.HandOverQuietMs;

@@ -20,9 +20,6 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     /// <summary>16-bit pages of a codec other than raw: Sequences in work, and Blocks of prompts that are being computed.</summary>
     private const int OpenPageCount = 384;
 
-    /// <summary>Of what is free once weights are there: a prefill and a decode worker may share the device.</summary>
-    private const double PageShare = 0.45;
-
     private readonly CudaDevice _device;
     private readonly CudaStream _stream;
     private readonly ModelKernels _kernels;
@@ -38,8 +35,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private DeviceLostException? _lost;
     private bool _disposed;
 
-    private CudaModelRunner(CudaModelSource source, KvCodec codec, AttentionFormat format, CudaDevice device, long pageBytes, bool encodesOnDevice)
+    private CudaModelRunner(CudaModelSource source, KvCodec codec, AttentionFormat format, CudaDevice device, DeviceOptions options, long pageBytes, bool encodesOnDevice)
     {
+        StepLimit = options.StepLimit > TimeSpan.Zero ? options.StepLimit : null;
         Config = source.Config;
         Codec = codec;
         Geometry = codec.Geometry;
@@ -57,7 +55,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
                 : new StoredAttention(device, compiler, _tables, format.Stored!, Config.KvHeadCount, groupSize);
             _weights = CudaModelWeights.Acquire(source, _kernels);
             _stream = new CudaStream();
-            long budget = pageBytes > 0 ? pageBytes : (long)(PageShare * device.FreeBytes());
+            long budget = pageBytes > 0 ? pageBytes : (long)(options.PageShare * device.FreeBytes());
             var contents = new PageContents(codec, (_attention as DecodeAttention)?.Payload, format.IsDecoded);
             _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
             _uploader = contents.IsDecoded ? null : new SlabUploader(device, _blocks);
@@ -120,6 +118,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     public (long All, long Free) PageTokenCounts =>
         (KvGeometry.BlockTokenCount * (long)_blocks.Sealed.PageCount, KvGeometry.BlockTokenCount * (long)_blocks.Sealed.FreeCount);
 
+    /// <inheritdoc/>
+    public TimeSpan? StepLimit { get; }
+
     /// <summary>Decode steps run as graphs. For tests and measurement.</summary>
     internal bool UsesGraphs
     {
@@ -137,15 +138,17 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     public static CudaModelRunner Load(ModelFolder folder, KvCodec codec)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        return Load(CudaModelSource.Of(folder), codec);
+        return Load(CudaModelSource.Of(folder), codec, null);
     }
 
     /// <param name="source">The weights.</param>
     /// <param name="codec">Of the model's KV geometry.</param>
+    /// <param name="options">How the device is used; null: <see cref="DeviceOptions.Default"/>.</param>
     /// <param name="pageBytes">Device memory for Blocks; 0: a share of what is free.</param>
     /// <param name="encodesOnDevice">By kernels, where there are some for the codec; else by the host's codec.</param>
     /// <exception cref="ModelLoadException">As above.</exception>
-    internal static CudaModelRunner Load(CudaModelSource source, KvCodec codec, long pageBytes = 0, bool encodesOnDevice = true)
+    internal static CudaModelRunner Load(
+        CudaModelSource source, KvCodec codec, DeviceOptions? options = null, long pageBytes = 0, bool encodesOnDevice = true)
     {
         ArgumentNullException.ThrowIfNull(codec);
         AttentionFormat format = CudaSupport.Require(source.Config, codec);
@@ -159,7 +162,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             format = AttentionFormat.Decoded(format.HeadSize);
         }
 
-        return new CudaModelRunner(source, codec, format, device, pageBytes, encodesOnDevice);
+        return new CudaModelRunner(source, codec, format, device, options ?? DeviceOptions.Default, pageBytes, encodesOnDevice);
     }
 
     /// <inheritdoc/>
@@ -192,6 +195,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public void Abandon() => _lost ??= new DeviceLostException("The GPU hangs.");
 
     public void Dispose()
     {

@@ -20,6 +20,9 @@ public sealed record CudaBenchmarkOptions
     /// <summary>Sequences decoded together.</summary>
     public IReadOnlyList<int> BatchSizes { get; init; } = [1, 32];
 
+    /// <summary>Of the memory that is free beside the weights, the share that pages of KV get.</summary>
+    public double PageShare { get; init; } = DeviceOptions.DefaultPageShare;
+
     /// <summary>Each figure is the median of so many.</summary>
     public int StepCount { get; init; } = 40;
 }
@@ -75,7 +78,8 @@ public sealed class CudaBenchmark
         KvGeometry geometry = ModelKvGeometry.Of(_source.Config);
         var profiles = new ProfileFolder(_source.Path, _source.Fingerprint, geometry);
         long start = Stopwatch.GetTimestamp();
-        using CudaModelRunner runner = CudaModelRunner.Load(_source, CodecRegistry.Create(spec, geometry, profiles));
+        using CudaModelRunner runner = CudaModelRunner.Load(
+            _source, CodecRegistry.Create(spec, geometry, profiles), DeviceOptions.Default with { PageShare = _options.PageShare });
         _progress?.Report(
             $"{runner.Codec.Spec} on {runner.Device}: {runner.WeightSizeBytes / 1e9:F1} GB of weights, room for {runner.PageTokenCounts.All:N0} tokens, loaded in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
         SequenceCache? first = null;
