@@ -30,7 +30,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private readonly BlockPages _blocks;
     private readonly SlabUploader? _uploader;
     private readonly PrefillAttention _prefillAttention;
-    private readonly SlabEncoding.SlabEncoder? _encoder;
+    private readonly SlabEncoding.IBlockEncoder? _encoder;
     private readonly StepExecution _execution;
     private DeviceLostException? _lost;
     private bool _disposed;
@@ -62,7 +62,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             _prefillAttention = new PrefillAttention(device, compiler, format);
             if (encodesOnDevice)
             {
-                _ = SlabEncoding.SlabEncoder.TryCreate(device, compiler, codec, groupSize, out _encoder, out _);
+                _encoder = SlabEncoding.BlockEncoders.Create(device, compiler, codec, groupSize, _tables);
             }
 
             var buffers = new StepBuffers(Config, _attention, _weights.PaddedIntermediateSize, _weights.PaddedVocabularySize);

@@ -96,10 +96,10 @@ public sealed class SlabEncoderTests
         }
 
         ulong values = room.Upload<Half>(rows.Values);
-        int slabStride = (encoder.SlabPayloadBytes + 63) & ~63;
+        int slabStride = (encoder.SlabPayloadBytes(0) + 63) & ~63;
         DeviceBuffer slabs = room.Of((long)count * slabStride);
         DeviceBuffer pool = room.Of((long)count * encoder.Payload.StrideBytes);
-        encoder.Launch(stream, new EncodeWork
+        encoder.Launch(stream, 0, new EncodeWork
         {
             Query = values,
             Key = values + (sizeof(ushort) * (ulong)rows.KeyOffset),
@@ -127,7 +127,7 @@ public sealed class SlabEncoderTests
         byte[] poolBytes = room.Download<byte>(pool, count * encoder.Payload.StrideBytes);
         for (int i = 0; i < count; i++)
         {
-            ReadOnlySpan<byte> slab = slabBytes.AsSpan(i * slabStride, encoder.SlabPayloadBytes);
+            ReadOnlySpan<byte> slab = slabBytes.AsSpan(i * slabStride, encoder.SlabPayloadBytes(0));
             byte[] expected = Expected(codec, rows, group, i, slab, items[i].Slab != EncodeItem.None);
             byte[] pooled = poolBytes.AsSpan(items[i].Pooled * encoder.Payload.StrideBytes, encoder.Payload.StrideBytes).ToArray();
             byte[] place = [.. pooled];

@@ -3,43 +3,8 @@
 // K and V stand in rows of 16-bit floats (prefill), or in an open Block. The payload is written as a slab has it, as the pool has it, or both.
 #ifndef KVCLUSTER_ENCODE_CUH
 #define KVCLUSTER_ENCODE_CUH
+#include "encode_work.cuh"
 #include "tiles.cuh"
-
-struct EncodeItem
-{
-    int source;   // first row, or place of the open Block
-    int isOpen;
-    int pooled;   // place in the pool; -1: not there
-    int slab;     // place among slabs; -1: not there
-    u64 probes;   // of `zipcache`: bit t says that token t is a probe
-    int queries;  // place of its probes' queries, [probe][heads][HEAD_SIZE]; -1: they are the rows' own
-    int unused;
-};
-
-struct EncodeWork
-{
-    const u16* query;    // [rows][heads][HEAD_SIZE], queryStride from row to row
-    const u16* key;      // [rows][kvHeads][HEAD_SIZE]
-    const u16* value;
-    const u8* open;
-    const u16* queries;  // of probes, queriesStride from item to item
-    u8* sealed;
-    u8* slabs;
-    const EncodeItem* items;
-    float* scratch;      // Scratch::each floats an item
-    u64 openStride;      // bytes
-    u64 queriesStride;   // 16-bit values, as all strides below
-    u64 sealedStride;    // bytes
-    u64 slabStride;      // bytes
-    int queryStride;
-    int keyStride;
-    int valueStride;
-    int kvHeads;
-    int group;
-    int count;
-    int norm;            // SaliencyNorm
-    float softmaxScale;
-};
 
 // What find_ranges leaves of an item for write_codes.
 struct Scratch
@@ -59,31 +24,6 @@ struct Scratch
 
     // A head's part of each token's attention.
     DEVICE float* attention(int head) const { return base + kvHeads * (256 + 2 * HEAD_SIZE) + head * 64; }
-};
-
-// K (or V) of a payload, in both places.
-struct Destinations
-{
-    u8* places[2];
-
-    DEVICE Destinations(const EncodeWork& work, const EncodeItem& item, u32 slabOffset, u32 poolOffset)
-    {
-        places[0] = item.slab < 0 ? nullptr : work.slabs + item.slab * work.slabStride + slabOffset;
-        places[1] = item.pooled < 0 ? nullptr : work.sealed + item.pooled * work.sealedStride + poolOffset;
-    }
-
-    template <typename T>
-    DEVICE void write(u32 at, T value) const
-    {
-#pragma unroll
-        for (int i = 0; i < 2; i++)
-        {
-            if (places[i])
-            {
-                *(T*)(places[i] + at) = value;
-            }
-        }
-    }
 };
 
 // A head of K or V; `tile` is used on the way when K stands by channels.

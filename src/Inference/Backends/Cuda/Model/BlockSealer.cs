@@ -20,7 +20,7 @@ internal sealed unsafe class BlockSealer : IDisposable
 
     private readonly ModelConfig _config;
     private readonly BlockPages _pages;
-    private readonly SlabEncoder? _encoder;
+    private readonly IBlockEncoder? _encoder;
     private readonly HostSealJob _hostSeal;
     private readonly CpuEncoder _cpuEncoder;
     private readonly CudaStream _copies = new();
@@ -40,7 +40,7 @@ internal sealed unsafe class BlockSealer : IDisposable
     /// <param name="pages">Of its Blocks.</param>
     /// <param name="encoder">Null: the host's codec encodes.</param>
     /// <param name="codec">That codec.</param>
-    public BlockSealer(ModelConfig config, BlockPages pages, SlabEncoder? encoder, KvCodec codec)
+    public BlockSealer(ModelConfig config, BlockPages pages, IBlockEncoder? encoder, KvCodec codec)
     {
         _saliency = codec.Saliency;
         _config = config;
@@ -48,7 +48,7 @@ internal sealed unsafe class BlockSealer : IDisposable
         _encoder = pages.IsRaw ? null : encoder;
         _cpuEncoder = new CpuEncoder(codec);
         _hostSeal = new HostSealJob(config, codec, pages);
-        _slotBytes = _encoder is null ? _hostSeal.SlotBytes : (_encoder.SlabPayloadBytes + SlabAlignment - 1) & -SlabAlignment;
+        _slotBytes = _encoder is null ? _hostSeal.SlotBytes : (Enumerable.Range(0, config.LayerCount).Max(_encoder.SlabPayloadBytes) + SlabAlignment - 1) & -SlabAlignment;
     }
 
     /// <summary>Slabs of a layer can be finished while the device goes on.</summary>
@@ -121,7 +121,7 @@ internal sealed unsafe class BlockSealer : IDisposable
             ItemCount = blocks.Count,
             SoftmaxScale = 1 / MathF.Sqrt(_config.HeadSize),
         };
-        _encoder.Launch(stream, work);
+        _encoder.Launch(stream, layer, work);
     }
 
     /// <summary>Starts to bring a layer to the host, beside the stream that has queued what writes it.</summary>
@@ -219,7 +219,7 @@ internal sealed unsafe class BlockSealer : IDisposable
         {
             SealingBlock sealing = blocks[i % blocks.Count];
             int layer = firstLayer + (i / blocks.Count);
-            var payload = new ReadOnlySpan<byte>(Slot(firstSlot + i), _encoder.SlabPayloadBytes);
+            var payload = new ReadOnlySpan<byte>(Slot(firstSlot + i), _encoder.SlabPayloadBytes(layer));
             sealing.Block.SetSlab(layer, _cpuEncoder.Wrap(sealing.Cache, sealing.Block, layer, payload));
         });
     }

@@ -4,7 +4,7 @@ using KvCluster.Compression.Saliency;
 namespace KvCluster.Inference.Backends.Cuda.SlabEncoding;
 
 /// <summary>
-/// A full Block that is to be encoded: <c>struct EncodeItem</c> of Kernels/encode.cuh. The same for all layers: places are relative to addresses of
+/// A full Block that is to be encoded: <c>struct EncodeItem</c> of Kernels/encode_work.cuh. The same for all layers: places are relative to addresses of
 /// <see cref="EncodeWork"/>.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -25,7 +25,7 @@ internal struct EncodeItem
     /// <summary>Place among slabs, where it is written as a slab's payload is.</summary>
     public int Slab;
 
-    /// <summary><see cref="SlabEncoder.Probes"/> of the Block; 0 when the codec has no saliency.</summary>
+    /// <summary><see cref="IBlockEncoder.Probes"/> of the Block; 0 when the codec has no saliency.</summary>
     public ulong Probes;
 
     /// <summary>Place of its probes' queries, when they are not those of its rows.</summary>
@@ -35,7 +35,7 @@ internal struct EncodeItem
 }
 
 /// <summary>
-/// Argument of Kernels/encode_blocks.cu for one layer: <c>struct EncodeWork</c> of encode.cuh. Addresses are the device's, multiples of 16; of what no
+/// Argument of Kernels/encode_blocks.cu for one layer: <c>struct EncodeWork</c> of encode_work.cuh. Addresses are the device's, multiples of 16; of what no
 /// item needs they may be 0.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -64,7 +64,7 @@ internal struct EncodeWork
     /// <summary>Of <see cref="EncodeItem"/>.</summary>
     public ulong Items;
 
-    /// <summary><see cref="SlabEncoder.ScratchBytes"/>.</summary>
+    /// <summary><see cref="IBlockEncoder.ScratchBytes"/>.</summary>
     public ulong Scratch;
 
     /// <summary>In bytes.</summary>

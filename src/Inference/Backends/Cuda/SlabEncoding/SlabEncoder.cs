@@ -11,7 +11,7 @@ namespace KvCluster.Inference.Backends.Cuda.SlabEncoding;
 /// Encodes Blocks on the device, all of a step in one go: Kernels/encode_blocks.cu, of `raw` encode_raw.cu. The payloads are those of the codec on the CPU, byte for byte, as long
 /// as both choose the same salient tokens; saliencies differ by rounding.
 /// </summary>
-internal sealed class SlabEncoder : IDisposable
+internal sealed class SlabEncoder : IBlockEncoder
 {
     private const int ThreadCount = 128;
 
@@ -24,13 +24,14 @@ internal sealed class SlabEncoder : IDisposable
     private readonly SaliencyRule? _saliency;
     private readonly bool _isEarly;
     private readonly int _scratchBytesPerBlock;
+    private readonly int _slabPayloadBytes;
 
     private SlabEncoder(CudaDevice device, KernelCompiler compiler, AttentionFormat format, KvCodec codec)
     {
         _saliency = format.SalientTokenCount > 0 ? codec.Saliency : null;
         _isEarly = device.StartsEarly;
         Payload = PooledPayload.Of(format, codec.Geometry.KvHeadCount);
-        SlabPayloadBytes = codec.MaxPayloadSizeBytes(0);
+        _slabPayloadBytes = codec.MaxPayloadSizeBytes(0);
         _scratchBytesPerBlock = format.IsRaw ? 0 : sizeof(float) * codec.Geometry.KvHeadCount * (ScratchPerHead + (2 * format.HeadSize));
         _module = compiler.Load(format.IsRaw ? "encode_raw.cu" : "encode_blocks.cu", format.Defines());
         _findRanges = format.IsRaw ? null : _module.Kernel("find_ranges");
@@ -39,9 +40,6 @@ internal sealed class SlabEncoder : IDisposable
 
     /// <summary>How payloads lie in the pool of sealed Blocks.</summary>
     public PooledPayload Payload { get; }
-
-    /// <summary>Bytes of a slab's payload; the same in every layer.</summary>
-    public int SlabPayloadBytes { get; }
 
     /// <param name="device">Current in this thread.</param>
     /// <param name="compiler">For it.</param>
@@ -77,11 +75,11 @@ internal sealed class SlabEncoder : IDisposable
         return reason is null;
     }
 
-    /// <summary>For <see cref="EncodeWork.Scratch"/>.</summary>
+    /// <summary>The same in every layer.</summary>
+    public int SlabPayloadBytes(int layer) => _slabPayloadBytes;
+
     public long ScratchBytes(int blockCount) => (long)_scratchBytesPerBlock * blockCount;
 
-    /// <summary>For <see cref="EncodeItem.Probes"/>: bit t says that token t is a probe.</summary>
-    /// <param name="blockIndex">Of the Block in its Sequence.</param>
     public ulong Probes(int blockIndex)
     {
         ulong probes = 0;
@@ -93,8 +91,7 @@ internal sealed class SlabEncoder : IDisposable
         return probes;
     }
 
-    /// <summary>Queues the encoding of all items in one layer.</summary>
-    public void Launch(CudaStream stream, in EncodeWork work)
+    public void Launch(CudaStream stream, int layer, in EncodeWork work)
     {
         if (work.ItemCount == 0)
         {
