@@ -9,7 +9,7 @@ namespace KvCluster.Inference.Tests.Backends.Cuda;
 /// <summary>Payloads of the kernels that go by tables against the codec's on the CPU, byte for byte; on the device, and so skipped without a GPU.</summary>
 public sealed class StoredEncoderTests
 {
-    private const int ShapeCount = 60;
+    private const int ShapeCount = 40;
 
     public static TheoryData<string> Specs { get; } =
     [

@@ -1,7 +1,7 @@
 // K or V of one latent head and Block on its way to a payload that a table describes (stored.cuh): a matrix of 32-bit floats, of K a row a channel (64 columns),
 // of V a row a token (64 rows), in groups of 16 columns.
 //
-// Compile with HEAD_SIZE; CHANNELS, of each latent head, or 0 where they are uneven; SPILLS: matrices larger than shared memory holds stay in scratch; MAPS: latent
+// Compile with HEAD_SIZE; CHANNELS, of each latent head, or 0 where each has its own number; SPILLS: matrices larger than shared memory holds stay in scratch; MAPS: latent
 // heads are made by project_stored; OUTLIERS, RANKS: there is a residual with them; KEYS_SHARED, VALUES_SHARED: a token has one scale for all heads;
 // STEPS: channels have scales.
 #ifndef KVCLUSTER_ENCODE_STORED_CUH

@@ -196,7 +196,7 @@ DEVICE float encode_factor(float* vector, int length, u32 at, const Destinations
 #pragma unroll
         for (int j = 0; j < 4; j++)
         {
-            word |= (u32)((int)group[j] + 8 | (int)group[j + 8] + 8 << 4) << (8 * j);
+            word |= (u32)((int)group[j] + 8 | ((int)group[j + 8] + 8) << 4) << (8 * j);
         }
 
         to.write(at + i, word);

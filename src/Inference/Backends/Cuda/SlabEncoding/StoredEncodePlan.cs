@@ -38,7 +38,7 @@ internal sealed class StoredEncodePlan
         Defines = new Dictionary<string, int>
         {
             ["HEAD_SIZE"] = codec.Geometry.HeadSize,
-            ["CHANNELS"] = channels.Distinct().Count() == 1 ? channels[0] : 0,
+            ["CHANNELS"] = HasMaps ? 0 : codec.Geometry.HeadSize,
             ["SPILLS"] = channels.Max() > MaxTileChannels ? 1 : 0,
             ["MAPS"] = HasMaps ? 1 : 0,
             ["OUTLIERS"] = hasOutliers ? 1 : 0,
