@@ -284,5 +284,5 @@ internal static class CudaRunners
         model.Source, CodecRegistry.Create(spec, ModelKvGeometry.Of(model.Source.Config)), 64 << 20, encodesOnDevice: true);
 
     private static CudaModelRunner Load(CpuModelSource source, KvCodec codec, long pageBytes, bool encodesOnDevice) =>
-        CudaModelRunner.Load(new CudaModelSource(source.Path, source.Config, source.Tensors, source.Fingerprint), codec, pageBytes, encodesOnDevice);
+        CudaModelRunner.Load(new CudaModelSource(source.Path, source.Config, source.Tensors, source.Fingerprint), codec, pageBytes: pageBytes, encodesOnDevice: encodesOnDevice);
 }

@@ -5,7 +5,7 @@ namespace KvCluster.Inference.Backends.Cuda.Gemm;
 /// <summary>How cuBLASLt computes one shape. It sees columns where we have rows: output transposed = weights * input transposed.</summary>
 internal sealed unsafe class GemmPlan : IDisposable
 {
-    private const int CandidateCount = 8;
+    private const int CandidateCount = 24;
     private const int TrialCount = 4;
 
     private readonly CublasLtObject _description;

@@ -31,8 +31,15 @@ struct StoredHead
     int restore[2];                // [latent][member channels]
     int mean[2];                   // [member channels]
     int latentMean[2];             // [latent]: what the map makes of the negative mean
-    int unused[3];
+    int firstSpan, spans;          // what attention copies to shared memory
+    int unused;
     StoredResidual residuals[2];   // without ranks and outliers: there is none
+};
+
+// Bytes of a payload, at a multiple of 16, and where they lie in shared memory.
+struct StoredSpan
+{
+    int from, to, bytes, unused;
 };
 
 // One layer.
@@ -42,6 +49,7 @@ struct StoredTable
     const StoredRun* runs;
     const int* members;
     const float* maps;
+    const StoredSpan* spans;
     int headCount;
     int bytes;                     // of a payload
     int tokens;                    // that are stored

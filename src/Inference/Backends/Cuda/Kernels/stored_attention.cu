@@ -3,99 +3,7 @@
 // tokens (of scores) or channels (of outputs) as rows and query heads as columns.
 // Compile with HEAD_SIZE, WARPS (4 or 8), QUERY_TILES (most query heads of a latent head / 8) and VALUE_TILES (most channels of V / 16 / WARPS).
 #include "stored_tile.cuh"
-#include "stored_work.cuh"
-
-#define THREADS (32 * WARPS)
-#define PARTS (WARPS / 4)
-#define QUERIES (8 * QUERY_TILES)
-#define TOKEN_PITCH 72
-#define SCORE_PITCH 68
-
-// As load_matrices, of transposed matrices.
-DEVICE void load_transposed(u32 (&d)[4], u32 shared)
-{
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3]) : "r"(shared));
-}
-
-// result (16 rows by 8 columns a tile of queries) += tile^T * b: tile [k][row], b [column][k].
-DEVICE void multiply(float (&result)[QUERY_TILES][4], u32 tile, int pitch, int firstRow, int firstStep, int endStep, const u16* b, int bPitch, int tiles)
-{
-    const int lane = threadIdx.x & 31, g = lane / 4, q = lane % 4;
-    const u32 at = tile + 2 * ((16 * firstStep + (lane / 16) * 8 + lane % 8) * pitch + firstRow + ((lane / 8) & 1) * 8);
-    for (int step = 0; step < endStep - firstStep; step++)
-    {
-        u32 a[4];
-        load_transposed(a, at + step * 32 * pitch);
-        const u16* column = b + g * bPitch + 16 * (firstStep + step) + 2 * q;
-#pragma unroll
-        for (int t = 0; t < QUERY_TILES; t++)
-        {
-            if (t < tiles)
-            {
-                const u16* p = column + 8 * t * bPitch;
-                mma_add(result[t], a, *(const u32*)p, *(const u32*)(p + 8));
-            }
-        }
-    }
-}
-
-struct Run
-{
-    u16 *tile, *query, *weights;
-    float *scores, *scratch, *most, *sum, *shrink;
-    float2* scale;
-};
-
-// Logits of a Block to weights; a warp a query. Tokens past the last weigh nothing.
-DEVICE void weigh(const Run& run, int queries, int tokens)
-{
-    const int lane = threadIdx.x & 31;
-    for (int n = threadIdx.x / 32; n < QUERIES; n += WARPS)
-    {
-        float x[2], most = run.most[n], high = most;
-#pragma unroll
-        for (int i = 0; i < 2; i++)
-        {
-            const int token = lane + 32 * i;
-            float sum = run.scores[n * SCORE_PITCH + token];
-            for (int part = 1; part < PARTS; part++)
-            {
-                sum += run.scores[(part * QUERIES + n) * SCORE_PITCH + token];
-            }
-
-            x[i] = token < tokens && n < queries ? fmaf(sum, run.scale[n].x, run.scale[n].y) : NOTHING;
-            high = fmaxf(high, x[i]);
-        }
-
-        for (int step = 16; step > 0; step /= 2)
-        {
-            high = fmaxf(high, __shfl_xor_sync(FULL_WARP, high, step));
-        }
-
-        float weight[2], total = 0;
-#pragma unroll
-        for (int i = 0; i < 2; i++)
-        {
-            weight[i] = lane + 32 * i < tokens ? exp2_fast(x[i] - high) : 0.f;
-            run.weights[n * TOKEN_PITCH + lane + 32 * i] = (u16)pack_halves(weight[i], 0);
-            total += weight[i];
-        }
-
-        for (int step = 16; step > 0; step /= 2)
-        {
-            total += __shfl_xor_sync(FULL_WARP, total, step);
-        }
-
-        __syncwarp();
-        if (lane == 0)
-        {
-            const float shrink = exp2_fast(most - high);
-            run.shrink[n] = shrink;
-            run.sum[n] = fmaf(run.sum[n], shrink, total);
-            run.most[n] = high;
-        }
-    }
-}
+#include "stored_products.cuh"
 
 DEVICE void attend_block(
     float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, const u8* payload, const StoredTable& table, const StoredHead& head, int queries, int tokens)
@@ -203,7 +111,7 @@ DEVICE void finish(const float (&output)[VALUE_TILES][QUERY_TILES][4], const Run
     __syncthreads();
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) attend(const __grid_constant__ StoredWork all)
+extern "C" __global__ void __launch_bounds__(THREADS, WARPS == 4 ? 4 : 2) attend(const __grid_constant__ StoredWork all)
 {
     extern __shared__ __align__(128) u8 memory[];
     const Work& work = all.work;
@@ -227,7 +135,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) attend(const __grid_consta
     run.most = (float*)(run.scale + QUERIES);
     run.sum = run.most + QUERIES;
     run.shrink = run.sum + QUERIES;
-    run.scratch = run.shrink + QUERIES;
+    u8* staged = (u8*)(run.shrink + QUERIES);
+    run.scratch = (u16*)(staged + all.stages * all.stageBytes);
     float output[VALUE_TILES][QUERY_TILES][4];
     if (isOpen)
     {
@@ -237,8 +146,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) attend(const __grid_consta
             const u32 entry = __ldg(work.entries + __ldg(work.starts + place + 1) - 1);
             const u64 row = (u64)place * heads + firstQuery;
             wait_for_earlier();
+            stage(staged, work.open + (entry & ~ENTRY_KIND) * work.openStride, table, head);
+            commit_copies();
             start(output, run, all, head, queries, (u64)work.sequences * heads + row);
-            attend_block(output, run, work.open + (entry & ~ENTRY_KIND) * work.openStride, table, head, queries, tokens);
+            wait_copies<0>();
+            __syncthreads();
+            attend_block(output, run, staged, table, head, queries, tokens);
             finish(output, run, head, queries, all.openPartials + row * HEAD_SIZE, all.openStates + row, HEAD_SIZE);
         }
 
@@ -256,15 +169,35 @@ extern "C" __global__ void __launch_bounds__(THREADS) attend(const __grid_consta
     for (int unit = begin;;)
     {
         const int stop = sequenceEnd < end ? sequenceEnd : end;
-        start(output, run, all, head, queries, (u64)sequence * heads + firstQuery);
-        for (; unit < stop; unit++)
+        // An open Block is the last of its Sequence.
+        const int sealedStop = (__ldg(work.entries + stop - 1) & ENTRY_KIND) == ENTRY_SEALED ? stop : stop - 1;
+        if (unit < sealedStop)
         {
-            const u32 entry = __ldg(work.entries + unit);
-            if ((entry & ENTRY_KIND) == ENTRY_SEALED)
+            stage(staged, work.sealed + __ldg(work.entries + unit) * work.sealedStride, table, head);
+        }
+
+        commit_copies();
+        start(output, run, all, head, queries, (u64)sequence * heads + firstQuery);
+        for (int turn = 0; unit < sealedStop; unit++, turn ^= 1)
+        {
+            const bool isAhead = all.stages > 1;
+            if (isAhead && unit + 1 < sealedStop)
             {
-                attend_block(output, run, work.sealed + entry * work.sealedStride, table, head, queries, table.tokens);
+                stage(staged + (turn ^ 1) * all.stageBytes, work.sealed + __ldg(work.entries + unit + 1) * work.sealedStride, table, head);
+            }
+
+            commit_copies();
+            wait_copies<1>();
+            __syncthreads();
+            attend_block(output, run, staged + (isAhead ? turn * all.stageBytes : 0), table, head, queries, table.tokens);
+            if (!isAhead && unit + 1 < sealedStop)
+            {
+                stage(staged, work.sealed + __ldg(work.entries + unit + 1) * work.sealedStride, table, head);
+                commit_copies();
             }
         }
+
+        unit = stop;
 
         const u64 row = (u64)(place + sequence) * heads + firstQuery;
         finish(output, run, head, queries, work.partials + row * all.valueStride, work.states + row, all.valueStride);

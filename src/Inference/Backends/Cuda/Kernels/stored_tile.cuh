@@ -2,156 +2,135 @@
 // `pitch`. All threads of a block work on it; the tile is whole after the next barrier. Tokens are in stored order.
 #ifndef KVCLUSTER_STORED_TILE_CUH
 #define KVCLUSTER_STORED_TILE_CUH
-#include "stored.cuh"
+#include "stored_pairs.cuh"
 
-// Two values, finite.
-DEVICE u32 stored_pack(float low, float high)
+// Factors of the low rank in 16 bits: left [rank][rows], with scales, brought near 1 by a power of two; right [rank][columns], integers. What the
+// sum of their products is to be multiplied with comes back.
+DEVICE u32 stored_factors(const u8* payload, const StoredResidual& residual, u16* left, u16* right)
 {
-    u32 d;
-    asm("{ .reg .b32 most, least; cvt.rn.f16x2.f32 %0, %2, %1; mov.b32 most, 0x7bff7bff; mov.b32 least, 0xfbfffbff; "
-        "min.f16x2 %0, %0, most; max.f16x2 %0, %0, least; }"
-        : "=r"(d)
-        : "f"(low), "f"(high));
-    return d;
-}
+    float most = 0;
+    for (int r = 0; r < residual.rank; r++)
+    {
+        most = fmaxf(most, stored_float(payload + residual.scale + 4 * r));
+    }
 
-DEVICE void stored_codes(const u8* from, int bits, float (&value)[16])
-{
-    if (bits == 16)
-    {
-        const uint4 a = ((const uint4*)from)[0], b = ((const uint4*)from)[1];
-        const u32 words[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
-#pragma unroll
-        for (int i = 0; i < 16; i++)
-        {
-            value[i] = stored_half((words[i / 2] >> (16 * (i & 1))) & 0xffff);
-        }
-    }
-    else if (bits == 4)
-    {
-        const uint2 w = *(const uint2*)from;
-#pragma unroll
-        for (int i = 0; i < 16; i++)
-        {
-            value[i] = (float)(((i & 4 ? w.y : w.x) >> (8 * (i & 3) + (i & 8 ? 4 : 0))) & 15);
-        }
-    }
-    else if (bits == 2)
-    {
-        const u32 w = *(const u32*)from;
-#pragma unroll
-        for (int i = 0; i < 16; i++)
-        {
-            value[i] = (float)((w >> (2 * i)) & 3);
-        }
-    }
-    else
-    {
-        u32 code[16];
-        stored_group(from, bits, code);
-#pragma unroll
-        for (int i = 0; i < 16; i++)
-        {
-            value[i] = (float)code[i];
-        }
-    }
-}
-
-// Factors of the low rank, scales within the left ones: left [rank][rows], right [rank][columns].
-DEVICE void stored_factors(const u8* payload, const StoredResidual& residual, float* left, float* right)
-{
+    const u32 exponent = __float_as_uint(most) & 0x7f800000u;
+    const float up = exponent > 0x3f800000u - (24u << 23) ? __uint_as_float(0x7f000000u - exponent) : 0.f, down = __uint_as_float(exponent);
     for (int i = threadIdx.x; i < residual.rank * residual.rows; i += blockDim.x)
     {
-        left[i] = (stored_nibble(payload + residual.left, i) - 8) * stored_float(payload + residual.scale + 4 * (i / residual.rows));
+        const float scale = stored_float(payload + residual.scale + 4 * (i / residual.rows)) * up;
+        left[i] = (u16)pack_halves((stored_nibble(payload + residual.left, i) - 8) * scale, 0);
     }
 
     for (int i = threadIdx.x; i < residual.rank * residual.columns; i += blockDim.x)
     {
-        right[i] = stored_nibble(payload + residual.right, i) - 8;
+        right[i] = (u16)pack_halves(stored_nibble(payload + residual.right, i) - 8, 0);
     }
+
+    return pair_of_float(down);
 }
 
 // A run's share of the tile, with the low rank.
-DEVICE void stored_run(u16* tile, int pitch, const u8* payload, const StoredRun run, bool isKey, int rank, const float* left, int leftRows, const float* right, int rightColumns)
+DEVICE void stored_run(
+    u16* tile, int pitch, const u8* payload, const StoredRun run, bool isKey, int rank, u32 rankScale, const u16* left, int leftRows, const u16* right, int rightColumns)
 {
     const int columns = isKey ? run.tokens : run.channels, rows = isKey ? run.channels : run.tokens, groups = columns / 16;
+    const u32 zeroOfCodes = run.bits == 16 ? 0 : pair_of_float(0.5f - (float)(1 << (run.bits - 1)));
+
+    // Parameters go along the columns, or are a row's.
+    const bool isAlong = isKey == (run.parameters == PARAMETERS_TOKEN);
     for (int i = threadIdx.x; i < rows * groups; i += blockDim.x)
     {
-        const int row = i / groups, column = 16 * (i % groups);
-        float value[16];
-        stored_codes(payload + run.offset + i * (2 * run.bits), run.bits, value);
+        const int row = i / groups, column = 16 * (i - row * groups);
+        const int tileRow = row + (isKey ? run.firstChannel : run.firstToken), tileColumn = column + (isKey ? run.firstToken : run.firstChannel);
+        u32 value[8];
+        stored_pairs(payload + run.offset + i * (2 * run.bits), run.bits, value);
         if (run.parameters == PARAMETERS_NONE)
         {
-            const float zero = run.bits == 16 ? 0.f : 0.5f - (float)(1 << (run.bits - 1));
 #pragma unroll
-            for (int c = 0; c < 16; c++)
+            for (int c = 0; c < 8; c++)
             {
-                value[c] += zero;
+                value[c] = pair_add(value[c], zeroOfCodes);
+            }
+        }
+        else if (isAlong)
+        {
+            u32 scale[8], zero[8];
+            stored_pairs(payload + run.scale + 2 * column, 16, scale);
+            stored_pairs(payload + run.zero + 2 * column, 16, zero);
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = pair_multiply_add(value[c], scale[c], zero[c]);
             }
         }
         else
         {
-            // Parameters go along the columns, or are a row's.
-            const bool isAlong = isKey == (run.parameters == PARAMETERS_TOKEN);
-            float scale[16], zero[16];
-            if (isAlong)
-            {
-                stored_codes(payload + run.scale + 2 * column, 16, scale);
-                stored_codes(payload + run.zero + 2 * column, 16, zero);
-            }
-            else
-            {
-                scale[0] = stored_half(((const u16*)(payload + run.scale))[row]);
-                zero[0] = stored_half(((const u16*)(payload + run.zero))[row]);
-            }
-
+            const u32 scale = pair_finite(pair_of(((const u16*)(payload + run.scale))[row])), zero = pair_finite(pair_of(((const u16*)(payload + run.zero))[row]));
 #pragma unroll
-            for (int c = 0; c < 16; c++)
+            for (int c = 0; c < 8; c++)
             {
-                value[c] = fmaf(value[c], scale[isAlong ? c : 0], zero[isAlong ? c : 0]);
-            }
-
-            if (run.step >= 0 && isKey)
-            {
-                const float step = stored_step(payload, run, run.firstChannel + row);
-#pragma unroll
-                for (int c = 0; c < 16; c++)
-                {
-                    value[c] *= step;
-                }
-            }
-            else if (run.step >= 0)
-            {
-                const uint2 steps = *(const uint2*)(payload + run.step + (run.firstChannel + column) / 2);
-                const int greatest = payload[run.greatest] + 888;
-#pragma unroll
-                for (int c = 0; c < 16; c++)
-                {
-                    const int step = ((c & 4 ? steps.y : steps.x) >> (8 * (c & 3) + (c & 8 ? 4 : 0))) & 15;
-                    value[c] *= __uint_as_float((u32)(greatest - 2 * step) << 20);
-                }
+                value[c] = pair_multiply_add(value[c], scale, zero);
             }
         }
 
-        const int tileRow = row + (isKey ? run.firstChannel : run.firstToken), tileColumn = column + (isKey ? run.firstToken : run.firstChannel);
-        for (int r = 0; r < rank; r++)
+        if (run.step >= 0 && isKey)
         {
-            const float factor = left[r * leftRows + tileRow];
-            const float4* others = (const float4*)(right + r * rightColumns + tileColumn);
+            const u32 step = pair_of_float(stored_step(payload, run, run.firstChannel + row));
 #pragma unroll
-            for (int c = 0; c < 16; c += 4)
+            for (int c = 0; c < 8; c++)
             {
-                const float4 other = others[c / 4];
-                value[c] = fmaf(factor, other.x, value[c]);
-                value[c + 1] = fmaf(factor, other.y, value[c + 1]);
-                value[c + 2] = fmaf(factor, other.z, value[c + 2]);
-                value[c + 3] = fmaf(factor, other.w, value[c + 3]);
+                value[c] = multiply_halves(value[c], step);
+            }
+        }
+        else if (run.step >= 0)
+        {
+            const uint2 steps = *(const uint2*)(payload + run.step + (run.firstChannel + column) / 2);
+            const int greatest = payload[run.greatest] + 888;
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                const u32 word = (c & 2 ? steps.y : steps.x) >> (16 * (c & 1) + (c & 4 ? 4 : 0));
+                const float low = __uint_as_float((u32)(greatest - 2 * (int)(word & 15)) << 20), high = __uint_as_float((u32)(greatest - 2 * (int)(word >> 8 & 15)) << 20);
+                value[c] = multiply_halves(value[c], pack_halves(low, high));
+            }
+        }
+
+        if (rank > 0)
+        {
+            u32 sum[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+            for (int r = 0; r < rank; r++)
+            {
+                const u32 factor = pair_of(left[r * leftRows + tileRow]);
+                const uint4* others = (const uint4*)(right + r * rightColumns + tileColumn);
+                const uint4 a = others[0], b = others[1];
+                const u32 words[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
+#pragma unroll
+                for (int c = 0; c < 8; c++)
+                {
+                    sum[c] = pair_multiply_add(factor, words[c], sum[c]);
+                }
+            }
+
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = pair_multiply_add(sum[c], rankScale, value[c]);
+            }
+        }
+
+        if (run.bits < 16)
+        {
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = pair_finite(value[c]);
             }
         }
 
         uint4* to = (uint4*)(tile + tileRow * pitch + tileColumn);
-        to[0] = make_uint4(stored_pack(value[0], value[1]), stored_pack(value[2], value[3]), stored_pack(value[4], value[5]), stored_pack(value[6], value[7]));
-        to[1] = make_uint4(stored_pack(value[8], value[9]), stored_pack(value[10], value[11]), stored_pack(value[12], value[13]), stored_pack(value[14], value[15]));
+        to[0] = make_uint4(value[0], value[1], value[2], value[3]);
+        to[1] = make_uint4(value[4], value[5], value[6], value[7]);
     }
 }
 
@@ -210,26 +189,28 @@ DEVICE void stored_outliers(u16* tile, int pitch, const u8* payload, const Store
     }
 }
 
-// A tile of K (which = 0) or V (1). `scratch`: rank * (rows + columns) floats and 32 ints. Begins after a barrier and may end without one.
-DEVICE void stored_tile(u16* tile, int pitch, const u8* payload, const StoredTable& table, const StoredHead& head, int which, float* scratch)
+// A tile of K (which = 0) or V (1). `scratch`: rank * (rows + columns) 16-bit floats and 32 ints. Begins after a barrier and may end without one.
+DEVICE void stored_tile(u16* tile, int pitch, const u8* payload, const StoredTable& table, const StoredHead& head, int which, u16* scratch)
 {
     const StoredResidual& residual = head.residuals[which];
-    float* right = scratch + residual.rank * residual.rows;
-    if (residual.rank > 0)
+    const int rank = residual.rank, rows = residual.rows, columns = residual.columns, runs = head.runs[which], first = head.firstRun[which];
+    u16* right = scratch + rank * rows;
+    u32 rankScale = 0;
+    if (rank > 0)
     {
-        stored_factors(payload, residual, scratch, right);
+        rankScale = stored_factors(payload, residual, scratch, right);
         __syncthreads();
     }
 
-    for (int i = 0; i < head.runs[which]; i++)
+    for (int i = 0; i < runs; i++)
     {
-        stored_run(tile, pitch, payload, table.runs[head.firstRun[which] + i], which == 0, residual.rank, scratch, residual.rows, right, residual.columns);
+        stored_run(tile, pitch, payload, table.runs[first + i], which == 0, rank, rankScale, scratch, rows, right, columns);
     }
 
     if (residual.slots > 0)
     {
         __syncthreads();
-        stored_outliers(tile, pitch, payload, residual, (int*)(right + residual.rank * residual.columns));
+        stored_outliers(tile, pitch, payload, residual, (int*)(right + rank * columns));
     }
 }
 

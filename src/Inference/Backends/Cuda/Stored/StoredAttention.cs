@@ -77,7 +77,7 @@ internal sealed class StoredAttention : IDecodeAttention
         var all = new StoredWork
         {
             Work = work,
-            Table = _tables.Layer(layer),
+            Table = _tables.Staged(layer),
             Open = _tables.Open,
             Queries = queries,
             QueryScales = scales,
@@ -85,6 +85,8 @@ internal sealed class StoredAttention : IDecodeAttention
             OpenStates = states,
             KeyStride = _shape.KeyChannelCount,
             ValueStride = _shape.ValueChannelCount,
+            StageCount = _shape.StageCount,
+            StageBytes = _shape.StageBytes,
         };
         int blocks = (work.ChunkCount * all.Table.HeadCount) + (work.SequenceCount * _kvHeadCount);
         _project.Launch(stream, _kvHeadCount, work.SequenceCount, ThreadCount, _isEarly, all, gridZ: 2);

@@ -10,10 +10,12 @@ namespace KvCluster.Inference.Backends.Cuda.Stored;
 /// <param name="ValueTileCount">Channels of V that a warp adds to, by sixteens.</param>
 /// <param name="KeyChannelCount">Most of a latent head.</param>
 /// <param name="ValueChannelCount">Most of a latent head.</param>
+/// <param name="StageCount">Payloads of a latent head on their way to shared memory, or there.</param>
+/// <param name="StageBytes">Of one, the largest.</param>
 /// <param name="AttendSharedBytes">Shared memory of stored_attention.cu.</param>
 /// <param name="ExpandSharedBytes">Of stored_expand.cu.</param>
 internal sealed record StoredShape(
-    int HeadSize, int WarpCount, int QueryTileCount, int ValueTileCount, int KeyChannelCount, int ValueChannelCount, int AttendSharedBytes, int ExpandSharedBytes)
+    int HeadSize, int WarpCount, int QueryTileCount, int ValueTileCount, int KeyChannelCount, int ValueChannelCount, int StageCount, int StageBytes, int AttendSharedBytes, int ExpandSharedBytes)
 {
     private const int TokenCount = 64;
     private const int TileSize = 8;
@@ -24,6 +26,9 @@ internal sealed record StoredShape(
     private const int ScorePitch = 68;
     private const int ChannelPadding = 8;
     private const int ScanInts = 32;
+
+    /// <summary>With two stages; beyond it one must do.</summary>
+    private const int MaxStagedBytes = 64 << 10;
 
     /// <summary>Of results that a thread holds in registers.</summary>
     private const int MaxAccumulators = 96;
@@ -41,6 +46,7 @@ internal sealed record StoredShape(
         int size = codec.Geometry.HeadSize;
         var plain = new StoredHead(size, size, [], [], null, null);
         var heads = new List<(StoredHead Head, int QueryCount)> { (plain, groupSize) };
+        int stageBytes = new StagedPayload(StoredTables.OpenLayer(codec.Geometry)).SizeBytes;
         for (int layer = 0; layer < codec.Geometry.LayerCount; layer++)
         {
             if (codec.Table(layer) is not { TokenCount: TokenCount } table)
@@ -48,10 +54,12 @@ internal sealed record StoredShape(
                 return null;
             }
 
+            stageBytes = Math.Max(stageBytes, new StagedPayload(table).SizeBytes);
             heads.AddRange(table.Heads.Select((head, i) => (head, (table.Groups?[i].KvHeads.Count ?? 1) * groupSize)));
         }
 
         int values = heads.Max(head => head.Head.ValueChannelCount);
+        int stages = 2 * stageBytes <= MaxStagedBytes ? 2 : 1;
         int tiles = (heads.Max(head => head.QueryCount) + TileSize - 1) / TileSize;
         foreach (int warps in (ReadOnlySpan<int>)[4, 8])
         {
@@ -60,7 +68,7 @@ internal sealed record StoredShape(
             {
                 return new StoredShape(
                     size, warps, tiles, valueTiles, heads.Max(head => head.Head.KeyChannelCount), values,
-                    heads.Max(head => AttendBytes(head.Head, warps, tiles)), heads.Max(head => ExpandBytes(head.Head)));
+                    stages, stageBytes, (stages * stageBytes) + heads.Max(head => AttendBytes(head.Head, warps, tiles)), heads.Max(head => ExpandBytes(head.Head)));
             }
         }
 
@@ -81,14 +89,14 @@ internal sealed record StoredShape(
         int queries = TileSize * tiles;
         int tile = Math.Max(head.KeyChannelCount * TokenPitch, TokenCount * (head.ValueChannelCount + ChannelPadding));
         int halves = tile + (queries * (head.KeyChannelCount + ChannelPadding)) + (queries * TokenPitch);
-        int floats = (warps / 4 * queries * ScorePitch) + (5 * queries) + ScratchFloats(head);
-        return (sizeof(ushort) * halves) + (sizeof(float) * floats);
+        int floats = (warps / 4 * queries * ScorePitch) + (5 * queries);
+        return (sizeof(ushort) * halves) + (sizeof(float) * floats) + ScratchBytes(head);
     }
 
     private static int ExpandBytes(StoredHead head) =>
-        (sizeof(ushort) * Math.Max(head.KeyChannelCount * TokenPitch, TokenCount * (head.ValueChannelCount + ChannelPadding))) + (sizeof(float) * ScratchFloats(head));
+        (sizeof(ushort) * Math.Max(head.KeyChannelCount * TokenPitch, TokenCount * (head.ValueChannelCount + ChannelPadding))) + ScratchBytes(head);
 
-    private static int ScratchFloats(StoredHead head) => ScanInts + Math.Max(Factors(head.KeyResidual), Factors(head.ValueResidual));
+    private static int ScratchBytes(StoredHead head) => (sizeof(int) * ScanInts) + (sizeof(ushort) * Math.Max(Factors(head.KeyResidual), Factors(head.ValueResidual)));
 
     private static int Factors(StoredResidual? residual) => residual is null ? 0 : residual.Rank * (residual.RowCount + residual.ColumnCount);
 }

@@ -10,6 +10,7 @@ internal struct StoredTable
     public ulong Runs;
     public ulong Members;
     public ulong Maps;
+    public ulong Spans;
     public int HeadCount;
     public int SizeBytes;
     public int TokenCount;

@@ -10,6 +10,7 @@ internal sealed class StoredTables : IDisposable
 {
     private readonly List<DeviceMemory> _memory = [];
     private readonly StoredTable[] _layers;
+    private readonly StoredTable[] _staged;
 
     /// <param name="codec">With a <see cref="KvCodec.Table"/> in every layer.</param>
     /// <exception cref="CudaException">The device has no room.</exception>
@@ -20,8 +21,9 @@ internal sealed class StoredTables : IDisposable
         using var stream = new CudaStream();
         try
         {
-            _layers = Array.ConvertAll(tables, table => Upload(stream, table));
-            Open = Upload(stream, OpenLayer(codec.Geometry));
+            _layers = Array.ConvertAll(tables, table => Upload(stream, table, new TableBuilder(table)));
+            _staged = [.. tables.Select((table, layer) => Stage(stream, table, _layers[layer].Maps))];
+            Open = Stage(stream, OpenLayer(codec.Geometry), maps: 0);
             stream.Synchronize();
         }
         catch
@@ -31,7 +33,7 @@ internal sealed class StoredTables : IDisposable
         }
     }
 
-    /// <summary>An open layer, as if it were a payload: a latent head is a KV head, in 16-bit floats.</summary>
+    /// <summary>An open layer, as if it were a payload: a latent head is a KV head, in 16-bit floats. With offsets as <see cref="Staged"/>.</summary>
     public StoredTable Open { get; }
 
     /// <summary>As the codec has them.</summary>
@@ -40,9 +42,13 @@ internal sealed class StoredTables : IDisposable
     /// <summary>As kernels have them.</summary>
     public ref readonly StoredTable Layer(int layer) => ref _layers[layer];
 
+    /// <summary>As attention has them: with offsets in shared memory.</summary>
+    public ref readonly StoredTable Staged(int layer) => ref _staged[layer];
+
     public void Dispose() => _memory.ForEach(memory => memory.Dispose());
 
-    private static PayloadTable OpenLayer(KvGeometry geometry)
+    /// <summary>Of the layer of an open Block, [KV head][K as [channel][64], V as [64][channel]] in 16 bits.</summary>
+    public static PayloadTable OpenLayer(KvGeometry geometry)
     {
         const int Tokens = KvGeometry.BlockTokenCount;
         int size = geometry.HeadSize, bytes = sizeof(ushort) * Tokens * size;
@@ -56,21 +62,24 @@ internal sealed class StoredTables : IDisposable
         return new PayloadTable(2 * geometry.KvHeadCount * bytes, Tokens, -1, heads, null);
     }
 
-    private StoredTable Upload(CudaStream stream, PayloadTable table)
+    private StoredTable Stage(CudaStream stream, PayloadTable table, ulong maps)
     {
-        var builder = new TableBuilder(table);
-        return new StoredTable
-        {
-            Heads = Upload(stream, builder.Heads),
-            Runs = Upload(stream, builder.Runs),
-            Members = Upload(stream, builder.Members),
-            Maps = Upload(stream, builder.Maps),
-            HeadCount = table.Heads.Count,
-            SizeBytes = table.SizeBytes,
-            TokenCount = table.TokenCount,
-            ChosenOffset = table.ChosenOffset,
-        };
+        var staged = new StagedPayload(table);
+        return Upload(stream, staged.Table, new TableBuilder(staged.Table, staged.Spans), maps);
     }
+
+    private StoredTable Upload(CudaStream stream, PayloadTable table, TableBuilder builder, ulong? maps = null) => new()
+    {
+        Heads = Upload(stream, builder.Heads),
+        Runs = Upload(stream, builder.Runs),
+        Members = Upload(stream, builder.Members),
+        Maps = maps ?? Upload(stream, builder.Maps),
+        Spans = Upload(stream, builder.Spans),
+        HeadCount = table.Heads.Count,
+        SizeBytes = table.SizeBytes,
+        TokenCount = table.TokenCount,
+        ChosenOffset = table.ChosenOffset,
+    };
 
     /// <summary>Waits for the copy, as the bytes may move after it.</summary>
     private ulong Upload(CudaStream stream, ReadOnlySpan<byte> bytes)

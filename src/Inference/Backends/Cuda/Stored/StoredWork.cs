@@ -16,6 +16,8 @@ internal struct StoredWork
     public ulong OpenStates;
     public int KeyStride;
     public int ValueStride;
+    public int StageCount;
+    public int StageBytes;
 }
 
 /// <summary>Argument of stored_expand.cu.</summary>

@@ -11,19 +11,22 @@ internal sealed class TableBuilder
     private const int HeadInts = 20 + (2 * ResidualInts);
     private const int RunInts = 12;
     private const int ResidualInts = 12;
+    private const int SpanInts = 4;
     private const int None = -1;
 
     private readonly List<int> _heads = [];
     private readonly List<int> _runs = [];
     private readonly List<int> _members = [];
     private readonly List<float> _maps = [];
+    private readonly List<int> _spans = [];
 
-    /// <param name="table">Of the codec.</param>
-    public TableBuilder(PayloadTable table)
+    /// <param name="table">Of the codec, or what is staged of it.</param>
+    /// <param name="spans">By head, what is staged; null: nothing.</param>
+    public TableBuilder(PayloadTable table, IReadOnlyList<IReadOnlyList<StagedSpan>>? spans = null)
     {
         for (int head = 0; head < table.Heads.Count; head++)
         {
-            Add(table.Heads[head], table.Groups?[head], head);
+            Add(table.Heads[head], table.Groups?[head], head, spans?[head] ?? []);
         }
     }
 
@@ -33,9 +36,11 @@ internal sealed class TableBuilder
 
     public ReadOnlySpan<byte> Members => MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_members));
 
+    public ReadOnlySpan<byte> Spans => MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_spans));
+
     public ReadOnlySpan<byte> Maps => MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_maps));
 
-    private void Add(StoredHead head, HeadGroup? group, int index)
+    private void Add(StoredHead head, HeadGroup? group, int index, IReadOnlyList<StagedSpan> spans)
     {
         int start = _heads.Count, firstRun = _runs.Count / RunInts, firstMember = _members.Count;
         foreach (CodeRun run in head.Keys.Concat(head.Values))
@@ -57,7 +62,12 @@ internal sealed class TableBuilder
                 AddMap(group.KeyMean), AddMap(group.ValueMean),
                 AddMap(LatentMean(group.KeyMean, group.KeyMap, group.KeyRank)), AddMap(LatentMean(group.ValueMean, group.ValueMap, group.ValueRank)),
             ]);
-        _heads.AddRange(0, 0, 0);
+        _heads.AddRange(_spans.Count / SpanInts, spans.Count, 0);
+        foreach (StagedSpan span in spans)
+        {
+            _spans.AddRange(span.From, span.To, span.SizeBytes, 0);
+        }
+
         Add(head.KeyResidual);
         Add(head.ValueResidual);
         if (_heads.Count - start != HeadInts)
