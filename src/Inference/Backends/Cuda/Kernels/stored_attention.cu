@@ -6,12 +6,13 @@
 #include "stored_products.cuh"
 
 DEVICE void attend_block(
-    float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, const u8* payload, const StoredTable& table, const StoredHead& head, int queries, int tokens)
+    float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, const u8* payload, int queries, int tokens)
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x & 31, g = lane / 4, q = lane % 4, tiles = (queries + 7) / 8;
+    const StoredHead& head = *run.head;
     const int keys = head.channels[0], values = head.channels[1], valuePitch = values + 8;
     const u32 tile = shared_address(run.tile);
-    stored_tile(run.tile, TOKEN_PITCH, payload, table, head, 0, run.scratch);
+    stored_tile(run.tile, TOKEN_PITCH, payload, head, run.runs, 0, run.scratch);
     __syncthreads();
     float scores[QUERY_TILES][4] = {};
     const int part = warp / 4, steps = keys / 16;
@@ -27,7 +28,7 @@ DEVICE void attend_block(
     }
 
     __syncthreads();
-    stored_tile(run.tile, valuePitch, payload, table, head, 1, run.scratch);
+    stored_tile(run.tile, valuePitch, payload, head, run.runs, 1, run.scratch);
     weigh(run, queries, tokens);
     __syncthreads();
 #pragma unroll
@@ -53,9 +54,9 @@ DEVICE void attend_block(
     __syncthreads();
 }
 
-DEVICE void start(float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, const StoredWork& all, const StoredHead& head, int queries, u64 row)
+DEVICE void start(float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, const StoredWork& all, int queries, u64 row)
 {
-    const int keys = head.channels[0];
+    const int keys = run.head->channels[0];
     for (int i = threadIdx.x; i < QUERIES * (keys / 8); i += THREADS)
     {
         const int n = i / (keys / 8), c = 8 * (i % (keys / 8));
@@ -82,7 +83,7 @@ DEVICE void start(float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, 
     __syncthreads();
 }
 
-DEVICE void finish(const float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, const StoredHead& head, int queries, float* partials, float2* states, int stride)
+DEVICE void finish(const float (&output)[VALUE_TILES][QUERY_TILES][4], const Run& run, int queries, float* partials, float2* states, int stride)
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x & 31, g = lane / 4, q = lane % 4;
 #pragma unroll
@@ -95,7 +96,7 @@ DEVICE void finish(const float (&output)[VALUE_TILES][QUERY_TILES][4], const Run
             for (int i = 0; i < 4; i++)
             {
                 const int channel = 16 * (warp + WARPS * v) + g + 8 * (i >> 1), n = 8 * t + 2 * q + (i & 1);
-                if (channel < head.channels[1] && n < queries)
+                if (channel < run.head->channels[1] && n < queries)
                 {
                     partials[(u64)n * stride + channel] = output[v][t][i];
                 }
@@ -119,24 +120,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, WARPS == 4 ? 4 : 2) attend
     const bool isOpen = (int)blockIdx.x >= sealedBlocks;
     const int id = isOpen ? blockIdx.x - sealedBlocks : blockIdx.x;
     const StoredTable& table = isOpen ? all.open : all.table;
-    const StoredHead& head = table.heads[id % table.headCount];
-    const int place = id / table.headCount, queries = head.members * work.group, firstQuery = head.firstMember * work.group;
+    const int place = id / table.headCount;
     const int total = __ldg(work.starts + work.sequences), ends = first_ends(work);
     launch_dependents();
-
-    Run run;
-    run.tile = (u16*)memory;
-    const int keys = head.channels[0], values = head.channels[1];
-    const int tileHalves = keys * TOKEN_PITCH > 64 * (values + 8) ? keys * TOKEN_PITCH : 64 * (values + 8);
-    run.query = run.tile + tileHalves;
-    run.weights = run.query + QUERIES * (keys + 8);
-    run.scores = (float*)(run.weights + QUERIES * TOKEN_PITCH);
-    run.scale = (float2*)(run.scores + PARTS * QUERIES * SCORE_PITCH);
-    run.most = (float*)(run.scale + QUERIES);
-    run.sum = run.most + QUERIES;
-    run.shrink = run.sum + QUERIES;
-    u8* staged = (u8*)(run.shrink + QUERIES);
-    run.scratch = (u16*)(staged + all.stages * all.stageBytes);
+    const Run run(memory, all, table, id % table.headCount);
+    const int queries = run.head->members * work.group, firstQuery = run.head->firstMember * work.group;
     float output[VALUE_TILES][QUERY_TILES][4];
     if (isOpen)
     {
@@ -146,13 +134,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, WARPS == 4 ? 4 : 2) attend
             const u32 entry = __ldg(work.entries + __ldg(work.starts + place + 1) - 1);
             const u64 row = (u64)place * heads + firstQuery;
             wait_for_earlier();
-            stage(staged, work.open + (entry & ~ENTRY_KIND) * work.openStride, table, head);
-            commit_copies();
-            start(output, run, all, head, queries, (u64)work.sequences * heads + row);
-            wait_copies<0>();
-            __syncthreads();
-            attend_block(output, run, staged, table, head, queries, tokens);
-            finish(output, run, head, queries, all.openPartials + row * HEAD_SIZE, all.openStates + row, HEAD_SIZE);
+            start(output, run, all, queries, (u64)work.sequences * heads + row);
+            attend_block(output, run, work.open + (entry & ~ENTRY_KIND) * work.openStride, queries, tokens);
+            finish(output, run, queries, all.openPartials + row * HEAD_SIZE, all.openStates + row, HEAD_SIZE);
         }
 
         return;
@@ -169,38 +153,38 @@ extern "C" __global__ void __launch_bounds__(THREADS, WARPS == 4 ? 4 : 2) attend
     for (int unit = begin;;)
     {
         const int stop = sequenceEnd < end ? sequenceEnd : end;
+
         // An open Block is the last of its Sequence.
         const int sealedStop = (__ldg(work.entries + stop - 1) & ENTRY_KIND) == ENTRY_SEALED ? stop : stop - 1;
         if (unit < sealedStop)
         {
-            stage(staged, work.sealed + __ldg(work.entries + unit) * work.sealedStride, table, head);
+            run.stage(0, 0, work.sealed + __ldg(work.entries + unit) * work.sealedStride);
         }
 
         commit_copies();
-        start(output, run, all, head, queries, (u64)sequence * heads + firstQuery);
+        start(output, run, all, queries, (u64)sequence * heads + firstQuery);
         for (int turn = 0; unit < sealedStop; unit++, turn ^= 1)
         {
             const bool isAhead = all.stages > 1;
             if (isAhead && unit + 1 < sealedStop)
             {
-                stage(staged + (turn ^ 1) * all.stageBytes, work.sealed + __ldg(work.entries + unit + 1) * work.sealedStride, table, head);
+                run.stage(turn ^ 1, all.stageBytes, work.sealed + __ldg(work.entries + unit + 1) * work.sealedStride);
             }
 
             commit_copies();
             wait_copies<1>();
             __syncthreads();
-            attend_block(output, run, staged + (isAhead ? turn * all.stageBytes : 0), table, head, queries, table.tokens);
+            attend_block(output, run, run.staged + (isAhead ? turn * all.stageBytes : 0), queries, table.tokens);
             if (!isAhead && unit + 1 < sealedStop)
             {
-                stage(staged, work.sealed + __ldg(work.entries + unit + 1) * work.sealedStride, table, head);
+                run.stage(0, 0, work.sealed + __ldg(work.entries + unit + 1) * work.sealedStride);
                 commit_copies();
             }
         }
 
         unit = stop;
-
         const u64 row = (u64)(place + sequence) * heads + firstQuery;
-        finish(output, run, head, queries, work.partials + row * all.valueStride, work.states + row, all.valueStride);
+        finish(output, run, queries, work.partials + row * all.valueStride, work.states + row, all.valueStride);
         if (stop == end)
         {
             return;

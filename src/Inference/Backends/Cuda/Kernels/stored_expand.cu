@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(128) stored_expand(const __grid_con
     const StoredHead& head = work.table.heads[blockIdx.x];
     const int latents = head.channels[which], pitch = isKey ? TOKEN_PITCH : latents + 8;
     u16* tile = (u16*)memory;
-    stored_tile(tile, pitch, work.sealed + (u32)item.x * work.sealedStride, work.table, head, which, tile + (isKey ? latents * TOKEN_PITCH : 64 * pitch));
+    stored_tile(tile, pitch, work.sealed + (u32)item.x * work.sealedStride, head, work.table.runs + head.firstRun[0], which, tile + (isKey ? latents * TOKEN_PITCH : 64 * pitch));
     __syncthreads();
     const u64 stride = (u64)work.kvHeads * HEAD_SIZE;
     u16* rows = (isKey ? work.keys : work.values) + item.y * stride;

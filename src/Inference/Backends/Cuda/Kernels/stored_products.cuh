@@ -20,6 +20,7 @@ DEVICE void multiply(float (&result)[QUERY_TILES][4], u32 tile, int pitch, int f
 {
     const int lane = threadIdx.x & 31, g = lane / 4, q = lane % 4;
     const u32 at = tile + 2 * ((16 * firstStep + (lane / 16) * 8 + lane % 8) * pitch + firstRow + ((lane / 8) & 1) * 8);
+#pragma unroll 4
     for (int step = 0; step < endStep - firstStep; step++)
     {
         u32 a[4];
@@ -37,69 +38,108 @@ DEVICE void multiply(float (&result)[QUERY_TILES][4], u32 tile, int pitch, int f
     }
 }
 
+// What a block of threads has in shared memory: tables of its head, then a tile, queries and states, parts of payloads, factors of residuals.
 struct Run
 {
+    StoredHead* head;
+    StoredRun* runs;
+    StoredSpan* spans;
     u16 *tile, *query, *weights, *scratch;
     float *scores, *most, *sum, *shrink;
     float2* scale;
-};
+    u8* staged;
 
-// Asks for what is read of a payload for one head; offsets of a staged table are those in `to`.
-DEVICE void stage(u8* to, const u8* payload, const StoredTable& table, const StoredHead& head)
-{
-    const u32 at = shared_address(to);
-    for (int s = 0; s < head.spans; s++)
+    DEVICE Run(u8* memory, const StoredWork& all, const StoredTable& table, int id)
     {
-        const StoredSpan span = table.spans[head.firstSpan + s];
-        for (int i = 16 * threadIdx.x; i < span.bytes; i += 16 * THREADS)
+        head = (StoredHead*)memory;
+        const StoredHead& from = table.heads[id];
+        const int runCount = from.runs[0] + from.runs[1], keys = from.channels[0], values = from.channels[1];
+        runs = (StoredRun*)(head + 1);
+        spans = (StoredSpan*)(runs + runCount);
+        copy_ints((int*)head, (const int*)&from, sizeof(StoredHead) / 4);
+        copy_ints((int*)runs, (const int*)(table.runs + from.firstRun[0]), runCount * (sizeof(StoredRun) / 4));
+        copy_ints((int*)spans, (const int*)(table.spans + from.firstSpan), from.spans * (sizeof(StoredSpan) / 4));
+        tile = (u16*)(memory + all.tableBytes);
+        query = tile + (keys * TOKEN_PITCH > 64 * (values + 8) ? keys * TOKEN_PITCH : 64 * (values + 8));
+        weights = query + QUERIES * (keys + 8);
+        scores = (float*)(weights + QUERIES * TOKEN_PITCH);
+        scale = (float2*)(scores + PARTS * QUERIES * SCORE_PITCH);
+        most = (float*)(scale + QUERIES);
+        sum = most + QUERIES;
+        shrink = sum + QUERIES;
+        staged = (u8*)(shrink + QUERIES);
+        scratch = (u16*)(staged + all.stages * all.stageBytes);
+        __syncthreads();
+    }
+
+    // Asks for what is read of a payload; offsets in the tables are those in a stage.
+    DEVICE void stage(int turn, int stageBytes, const u8* payload) const
+    {
+        const u32 to = shared_address(staged) + turn * stageBytes;
+        for (int s = 0; s < head->spans; s++)
         {
-            copy16_async(at + span.to + i, payload + span.from + i);
+            const StoredSpan span = spans[s];
+            for (int i = 16 * threadIdx.x; i < span.bytes; i += 16 * THREADS)
+            {
+                copy16_async(to + span.to + i, payload + span.from + i);
+            }
         }
     }
-}
 
-// Logits of a Block to weights; a warp a query. Tokens past the last weigh nothing.
+    static DEVICE void copy_ints(int* to, const int* from, int count)
+    {
+        for (int i = threadIdx.x; i < count; i += THREADS)
+        {
+            to[i] = from[i];
+        }
+    }
+};
+
+// Logits of a Block to weights; half a warp a query, four tokens a lane. Tokens past the last weigh nothing.
 DEVICE void weigh(const Run& run, int queries, int tokens)
 {
-    const int lane = threadIdx.x & 31;
-    for (int n = threadIdx.x / 32; n < QUERIES; n += WARPS)
+    const int first = 4 * (threadIdx.x & 15);
+    for (int n = threadIdx.x / 16; n < QUERIES; n += 2 * WARPS)
     {
-        float x[2], most = run.most[n], high = most;
-#pragma unroll
-        for (int i = 0; i < 2; i++)
+        const float2 scale = run.scale[n];
+        const float most = run.most[n];
+        float4 sum = *(const float4*)(run.scores + n * SCORE_PITCH + first);
+        for (int part = 1; part < PARTS; part++)
         {
-            const int token = lane + 32 * i;
-            float sum = run.scores[n * SCORE_PITCH + token];
-            for (int part = 1; part < PARTS; part++)
-            {
-                sum += run.scores[(part * QUERIES + n) * SCORE_PITCH + token];
-            }
+            const float4 more = *(const float4*)(run.scores + (part * QUERIES + n) * SCORE_PITCH + first);
+            sum = make_float4(sum.x + more.x, sum.y + more.y, sum.z + more.z, sum.w + more.w);
+        }
 
-            x[i] = token < tokens && n < queries ? fmaf(sum, run.scale[n].x, run.scale[n].y) : NOTHING;
+        float x[4] = {sum.x, sum.y, sum.z, sum.w}, high = most, total = 0;
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+        {
+            x[i] = first + i < tokens && n < queries ? fmaf(x[i], scale.x, scale.y) : NOTHING;
             high = fmaxf(high, x[i]);
         }
 
-        for (int step = 16; step > 0; step /= 2)
+#pragma unroll
+        for (int step = 8; step > 0; step /= 2)
         {
             high = fmaxf(high, __shfl_xor_sync(FULL_WARP, high, step));
         }
 
-        float weight[2], total = 0;
 #pragma unroll
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 4; i++)
         {
-            weight[i] = lane + 32 * i < tokens ? exp2_fast(x[i] - high) : 0.f;
-            run.weights[n * TOKEN_PITCH + lane + 32 * i] = (u16)pack_halves(weight[i], 0);
-            total += weight[i];
+            x[i] = first + i < tokens ? exp2_fast(x[i] - high) : 0.f;
+            total += x[i];
         }
 
-        for (int step = 16; step > 0; step /= 2)
+        *(uint2*)(run.weights + n * TOKEN_PITCH + first) = make_uint2(pack_halves(x[0], x[1]), pack_halves(x[2], x[3]));
+#pragma unroll
+        for (int step = 8; step > 0; step /= 2)
         {
             total += __shfl_xor_sync(FULL_WARP, total, step);
         }
 
         __syncwarp();
-        if (lane == 0)
+        if (first == 0)
         {
             const float shrink = exp2_fast(most - high);
             run.shrink[n] = shrink;

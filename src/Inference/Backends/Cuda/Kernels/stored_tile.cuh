@@ -30,60 +30,20 @@ DEVICE u32 stored_factors(const u8* payload, const StoredResidual& residual, u16
     return pair_of_float(down);
 }
 
-// A run's share of the tile, with the low rank.
-DEVICE void stored_run(
-    u16* tile, int pitch, const u8* payload, const StoredRun run, bool isKey, int rank, u32 rankScale, const u16* left, int leftRows, const u16* right, int rightColumns)
+// What a thread keeps of a run for its 16 columns, the same in all its rows.
+struct Along
 {
-    const int columns = isKey ? run.tokens : run.channels, rows = isKey ? run.channels : run.tokens, groups = columns / 16;
-    const u32 zeroOfCodes = run.bits == 16 ? 0 : pair_of_float(0.5f - (float)(1 << (run.bits - 1)));
+    u32 scale[8], zero[8], step[8];
 
-    // Parameters go along the columns, or are a row's.
-    const bool isAlong = isKey == (run.parameters == PARAMETERS_TOKEN);
-    for (int i = threadIdx.x; i < rows * groups; i += blockDim.x)
+    DEVICE Along(const u8* payload, const StoredRun& run, bool isKey, bool isAlong, int column)
     {
-        const int row = i / groups, column = 16 * (i - row * groups);
-        const int tileRow = row + (isKey ? run.firstChannel : run.firstToken), tileColumn = column + (isKey ? run.firstToken : run.firstChannel);
-        u32 value[8];
-        stored_pairs(payload + run.offset + i * (2 * run.bits), run.bits, value);
-        if (run.parameters == PARAMETERS_NONE)
+        if (isAlong)
         {
-#pragma unroll
-            for (int c = 0; c < 8; c++)
-            {
-                value[c] = pair_add(value[c], zeroOfCodes);
-            }
-        }
-        else if (isAlong)
-        {
-            u32 scale[8], zero[8];
             stored_pairs(payload + run.scale + 2 * column, 16, scale);
             stored_pairs(payload + run.zero + 2 * column, 16, zero);
-#pragma unroll
-            for (int c = 0; c < 8; c++)
-            {
-                value[c] = pair_multiply_add(value[c], scale[c], zero[c]);
-            }
-        }
-        else
-        {
-            const u32 scale = pair_finite(pair_of(((const u16*)(payload + run.scale))[row])), zero = pair_finite(pair_of(((const u16*)(payload + run.zero))[row]));
-#pragma unroll
-            for (int c = 0; c < 8; c++)
-            {
-                value[c] = pair_multiply_add(value[c], scale, zero);
-            }
         }
 
-        if (run.step >= 0 && isKey)
-        {
-            const u32 step = pair_of_float(stored_step(payload, run, run.firstChannel + row));
-#pragma unroll
-            for (int c = 0; c < 8; c++)
-            {
-                value[c] = multiply_halves(value[c], step);
-            }
-        }
-        else if (run.step >= 0)
+        if (run.step >= 0 && !isKey)
         {
             const uint2 steps = *(const uint2*)(payload + run.step + (run.firstChannel + column) / 2);
             const int greatest = payload[run.greatest] + 888;
@@ -92,7 +52,66 @@ DEVICE void stored_run(
             {
                 const u32 word = (c & 2 ? steps.y : steps.x) >> (16 * (c & 1) + (c & 4 ? 4 : 0));
                 const float low = __uint_as_float((u32)(greatest - 2 * (int)(word & 15)) << 20), high = __uint_as_float((u32)(greatest - 2 * (int)(word >> 8 & 15)) << 20);
-                value[c] = multiply_halves(value[c], pack_halves(low, high));
+                step[c] = pack_halves(low, high);
+            }
+        }
+    }
+};
+
+// A run's share of the tile, with the low rank. A thread has one group of columns, and every so many rows.
+DEVICE void stored_run(
+    u16* tile, int pitch, const u8* payload, const StoredRun run, bool isKey, int rank, u32 rankScale, const u16* left, int leftRows, const u16* right, int rightColumns)
+{
+    const int columns = isKey ? run.tokens : run.channels, rows = isKey ? run.channels : run.tokens, groups = columns / 16;
+    const int each = blockDim.x / groups, group = threadIdx.x % groups, column = 16 * group;
+    if ((int)threadIdx.x >= each * groups)
+    {
+        return;
+    }
+
+    // Parameters go along the columns, or are a row's.
+    const bool isAlong = run.parameters != PARAMETERS_NONE && isKey == (run.parameters == PARAMETERS_TOKEN);
+    const Along along(payload, run, isKey, isAlong, column);
+    const u32 zeroOfCodes = run.bits == 16 ? 0 : pair_of_float(0.5f - (float)(1 << (run.bits - 1)));
+    const int firstRow = isKey ? run.firstChannel : run.firstToken, tileColumn = column + (isKey ? run.firstToken : run.firstChannel);
+    for (int row = threadIdx.x / groups; row < rows; row += each)
+    {
+        const int tileRow = row + firstRow;
+        u32 value[8];
+        stored_pairs(payload + run.offset + (row * groups + group) * (2 * run.bits), run.bits, value);
+        if (isAlong)
+        {
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = pair_multiply_add(value[c], along.scale[c], along.zero[c]);
+            }
+        }
+        else if (run.parameters != PARAMETERS_NONE)
+        {
+            const u32 scale = pair_of(((const u16*)(payload + run.scale))[row]), zero = pair_of(((const u16*)(payload + run.zero))[row]);
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = pair_multiply_add(value[c], scale, zero);
+            }
+        }
+        else if (run.bits < 16)
+        {
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = pair_add(value[c], zeroOfCodes);
+            }
+        }
+
+        if (run.step >= 0)
+        {
+            const u32 step = isKey ? pair_of_float(stored_step(payload, run, run.firstChannel + row)) : 0;
+#pragma unroll
+            for (int c = 0; c < 8; c++)
+            {
+                value[c] = multiply_halves(value[c], isKey ? step : along.step[c]);
             }
         }
 
@@ -119,18 +138,18 @@ DEVICE void stored_run(
             }
         }
 
-        if (run.bits < 16)
-        {
 #pragma unroll
-            for (int c = 0; c < 8; c++)
-            {
-                value[c] = pair_finite(value[c]);
-            }
+        for (int c = 0; c < 8; c++)
+        {
+            value[c] = pair_finite(value[c]);
         }
 
+        // Neighbours begin with different halves, so that they meet different banks.
         uint4* to = (uint4*)(tile + tileRow * pitch + tileColumn);
-        to[0] = make_uint4(value[0], value[1], value[2], value[3]);
-        to[1] = make_uint4(value[4], value[5], value[6], value[7]);
+        const bool isOdd = threadIdx.x & 4;
+        const uint4 low = make_uint4(value[0], value[1], value[2], value[3]), high = make_uint4(value[4], value[5], value[6], value[7]);
+        to[isOdd] = isOdd ? high : low;
+        to[!isOdd] = isOdd ? low : high;
     }
 }
 
@@ -189,11 +208,11 @@ DEVICE void stored_outliers(u16* tile, int pitch, const u8* payload, const Store
     }
 }
 
-// A tile of K (which = 0) or V (1). `scratch`: rank * (rows + columns) 16-bit floats and 32 ints. Begins after a barrier and may end without one.
-DEVICE void stored_tile(u16* tile, int pitch, const u8* payload, const StoredTable& table, const StoredHead& head, int which, u16* scratch)
+// A tile of K (which = 0) or V (1). `runs`: all of the head, K's first. `scratch`: rank * (rows + columns) 16-bit floats and 32 ints. Begins after a barrier and may end without one.
+DEVICE void stored_tile(u16* tile, int pitch, const u8* payload, const StoredHead& head, const StoredRun* runs, int which, u16* scratch)
 {
     const StoredResidual& residual = head.residuals[which];
-    const int rank = residual.rank, rows = residual.rows, columns = residual.columns, runs = head.runs[which], first = head.firstRun[which];
+    const int rank = residual.rank, rows = residual.rows, columns = residual.columns, count = head.runs[which], first = which == 0 ? 0 : head.runs[0];
     u16* right = scratch + rank * rows;
     u32 rankScale = 0;
     if (rank > 0)
@@ -202,9 +221,9 @@ DEVICE void stored_tile(u16* tile, int pitch, const u8* payload, const StoredTab
         __syncthreads();
     }
 
-    for (int i = 0; i < runs; i++)
+    for (int i = 0; i < count; i++)
     {
-        stored_run(tile, pitch, payload, table.runs[first + i], which == 0, rank, rankScale, scratch, rows, right, columns);
+        stored_run(tile, pitch, payload, runs[first + i], which == 0, rank, rankScale, scratch, rows, right, columns);
     }
 
     if (residual.slots > 0)

@@ -16,7 +16,7 @@ struct StoredWork
 {
     Work work;              // query: 32 bits; partials [slots][query heads][valueStride]
     StoredTable table;      // offsets are those in shared memory
-    StoredTable open;       // likewise, of an open layer: halves, a latent head a KV head
+    StoredTable open;       // of an open layer: halves, a latent head a KV head
     u16* queries;           // [2][sequences][query heads][keyStride]: of the table, of the open Block
     float2* queryScales;    // [2][sequences][query heads]: of products, to logits in base 2, and what is added to them
     float* openPartials;    // [sequences][query heads][HEAD_SIZE], by the open table's order
@@ -25,6 +25,7 @@ struct StoredWork
     int valueStride;
     int stages;             // copies of a payload's parts on their way, 1 or 2
     int stageBytes;         // of one
+    int tableBytes;         // of the tables of one head, in shared memory
 };
 
 // The latent head of a member.

@@ -87,6 +87,7 @@ internal sealed class StoredAttention : IDecodeAttention
             ValueStride = _shape.ValueChannelCount,
             StageCount = _shape.StageCount,
             StageBytes = _shape.StageBytes,
+            TableBytes = _shape.TableBytes,
         };
         int blocks = (work.ChunkCount * all.Table.HeadCount) + (work.SequenceCount * _kvHeadCount);
         _project.Launch(stream, _kvHeadCount, work.SequenceCount, ThreadCount, _isEarly, all, gridZ: 2);

@@ -12,10 +12,11 @@ namespace KvCluster.Inference.Backends.Cuda.Stored;
 /// <param name="ValueChannelCount">Most of a latent head.</param>
 /// <param name="StageCount">Payloads of a latent head on their way to shared memory, or there.</param>
 /// <param name="StageBytes">Of one, the largest.</param>
+/// <param name="TableBytes">Of the tables of one head, the largest.</param>
 /// <param name="AttendSharedBytes">Shared memory of stored_attention.cu.</param>
 /// <param name="ExpandSharedBytes">Of stored_expand.cu.</param>
 internal sealed record StoredShape(
-    int HeadSize, int WarpCount, int QueryTileCount, int ValueTileCount, int KeyChannelCount, int ValueChannelCount, int StageCount, int StageBytes, int AttendSharedBytes, int ExpandSharedBytes)
+    int HeadSize, int WarpCount, int QueryTileCount, int ValueTileCount, int KeyChannelCount, int ValueChannelCount, int StageCount, int StageBytes, int TableBytes, int AttendSharedBytes, int ExpandSharedBytes)
 {
     private const int TokenCount = 64;
     private const int TileSize = 8;
@@ -46,7 +47,7 @@ internal sealed record StoredShape(
         int size = codec.Geometry.HeadSize;
         var plain = new StoredHead(size, size, [], [], null, null);
         var heads = new List<(StoredHead Head, int QueryCount)> { (plain, groupSize) };
-        int stageBytes = new StagedPayload(StoredTables.OpenLayer(codec.Geometry)).SizeBytes;
+        int stageBytes = 0, tableBytes = TableBuilder.BytesOf(runCount: 2, spanCount: 0);
         for (int layer = 0; layer < codec.Geometry.LayerCount; layer++)
         {
             if (codec.Table(layer) is not { TokenCount: TokenCount } table)
@@ -54,7 +55,9 @@ internal sealed record StoredShape(
                 return null;
             }
 
-            stageBytes = Math.Max(stageBytes, new StagedPayload(table).SizeBytes);
+            var staged = new StagedPayload(table);
+            stageBytes = Math.Max(stageBytes, staged.SizeBytes);
+            tableBytes = Math.Max(tableBytes, table.Heads.Select((head, i) => TableBuilder.BytesOf(head.Keys.Count + head.Values.Count, staged.Spans[i].Count)).Max());
             heads.AddRange(table.Heads.Select((head, i) => (head, (table.Groups?[i].KvHeads.Count ?? 1) * groupSize)));
         }
 
@@ -68,7 +71,7 @@ internal sealed record StoredShape(
             {
                 return new StoredShape(
                     size, warps, tiles, valueTiles, heads.Max(head => head.Head.KeyChannelCount), values,
-                    stages, stageBytes, (stages * stageBytes) + heads.Max(head => AttendBytes(head.Head, warps, tiles)), heads.Max(head => ExpandBytes(head.Head)));
+                    stages, stageBytes, tableBytes, tableBytes + (stages * stageBytes) + heads.Max(head => AttendBytes(head.Head, warps, tiles)), heads.Max(head => ExpandBytes(head.Head)));
             }
         }
 

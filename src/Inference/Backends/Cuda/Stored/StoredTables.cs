@@ -23,7 +23,8 @@ internal sealed class StoredTables : IDisposable
         {
             _layers = Array.ConvertAll(tables, table => Upload(stream, table, new TableBuilder(table)));
             _staged = [.. tables.Select((table, layer) => Stage(stream, table, _layers[layer].Maps))];
-            Open = Stage(stream, OpenLayer(codec.Geometry), maps: 0);
+            PayloadTable open = OpenLayer(codec.Geometry);
+            Open = Upload(stream, open, new TableBuilder(open));
             stream.Synchronize();
         }
         catch
@@ -33,7 +34,7 @@ internal sealed class StoredTables : IDisposable
         }
     }
 
-    /// <summary>An open layer, as if it were a payload: a latent head is a KV head, in 16-bit floats. With offsets as <see cref="Staged"/>.</summary>
+    /// <summary>An open layer, as if it were a payload: a latent head is a KV head, in 16-bit floats.</summary>
     public StoredTable Open { get; }
 
     /// <summary>As the codec has them.</summary>
@@ -48,7 +49,7 @@ internal sealed class StoredTables : IDisposable
     public void Dispose() => _memory.ForEach(memory => memory.Dispose());
 
     /// <summary>Of the layer of an open Block, [KV head][K as [channel][64], V as [64][channel]] in 16 bits.</summary>
-    public static PayloadTable OpenLayer(KvGeometry geometry)
+    private static PayloadTable OpenLayer(KvGeometry geometry)
     {
         const int Tokens = KvGeometry.BlockTokenCount;
         int size = geometry.HeadSize, bytes = sizeof(ushort) * Tokens * size;

@@ -18,6 +18,7 @@ internal struct StoredWork
     public int ValueStride;
     public int StageCount;
     public int StageBytes;
+    public int TableBytes;
 }
 
 /// <summary>Argument of stored_expand.cu.</summary>

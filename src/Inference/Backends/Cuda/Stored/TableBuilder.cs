@@ -30,6 +30,9 @@ internal sealed class TableBuilder
         }
     }
 
+    /// <summary>Of one head's tables as stored_attention.cu keeps them, at a multiple of 128.</summary>
+    public static int BytesOf(int runCount, int spanCount) => ((sizeof(int) * (HeadInts + (RunInts * runCount) + (SpanInts * spanCount))) + 127) & -128;
+
     public ReadOnlySpan<byte> Heads => MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_heads));
 
     public ReadOnlySpan<byte> Runs => MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_runs));
