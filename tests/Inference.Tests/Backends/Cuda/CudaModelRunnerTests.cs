@@ -185,6 +185,13 @@ public sealed partial class CudaModelRunnerTests(ITestOutputHelper output)
     [InlineData("int8")]
     [InlineData("int4")]
     [InlineData("int2")]
+    [InlineData("gear")]
+    [InlineData("gear-l(bits=2)")]
+    [InlineData("int3")]
+    [InlineData("kivi2")]
+    [InlineData("zack(accuracy=0.99)")]
+    [InlineData("kvheads(keep=0.5)+gear")]
+    [InlineData(Projected)]
     public void Forward_EncodedByKernelsOrByTheHost_SlabsAreTheSame(string spec)
     {
         Gpu.Required();
