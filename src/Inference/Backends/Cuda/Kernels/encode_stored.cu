@@ -5,9 +5,9 @@
 //   begin_stored    grid (latent heads, items, 2 for K and V): outliers; codes and residual, or, where tokens have one scale for all heads, scales of
 //                   channels and each token's range over the head
 //   finish_stored   grid (latent heads, items, tensors whose tokens have one scale for all heads): their codes and residual
-#include "encode_stored_codes.cuh"
 #include "encode_stored_fit.cuh"
 #include "encode_stored_project.cuh"
+#include "encode_stored_tokens.cuh"
 
 // What begin_stored makes of a matrix goes on in scratch: it came from there, or is no longer what a KV head holds.
 #define KEEPS_TILE (MAPS || OUTLIERS)
