@@ -12,7 +12,7 @@ from encode import Item, Work
 
 SPECS = {"kcvt4": (4, 0, 0.0), "gear": (4, 2, 0.02), "gear-l": (4, 4, 0.0), "gear(bits=2)": (2, 2, 0.02), "kivi2(group=64)": (2, 0, 0.0)}
 KEYS = 0.8
-TOKENS, BINS = 64, 1024
+TOKENS, BINS, THREADS = 64, 1024, 256
 
 
 class Table(ctypes.Structure):
@@ -67,7 +67,7 @@ class Layer:
                 if n:
                     place[2 + tensor], self.scratch = self.scratch, self.scratch + (3 * n + 3) // 4 * 4
                 fit = 16 + 4 * (r * (rows + 2 * columns) + r * r) + 8 * (2 * r * r + r)
-                self.region = max(self.region, 1040 + 4 * max(2 * d, 3 * rows), fit, 32 + 4 * BINS + 4 * rows + rows * columns // 4 if n else 0)
+                self.region = max(self.region, 16 + 8 * THREADS + 4 * max(2 * d, 3 * rows), fit, 16 + THREADS // 8 + 4 * BINS + 4 * rows + rows * columns // 4 if n else 0)
             places += place
             heads += [d, d, first, first + 1, 1, len(self.runs) - first - 1, 1, h] + [-1] * 9 + [0] * 3 + residuals
         self.bytes, self.tile = at, TOKENS * d
@@ -108,7 +108,7 @@ def main():
 
         def launch(some):
             for kernel in some:
-                kernel.launch((layer.count, options.blocks, 2 if kernel.entry == "begin_stored" else 1), 128, work)
+                kernel.launch((layer.count, options.blocks, 2 if kernel.entry == "begin_stored" else 1), THREADS, work)
 
         launch(kernels)
         torch.cuda.synchronize()

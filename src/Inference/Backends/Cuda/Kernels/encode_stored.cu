@@ -103,18 +103,18 @@ DEVICE void finish(const StoredEncodeWork& work, u8* shared)
     const Matrix<KEYS> m(scene.head);
     u8* region = shared + work.tileFloats * sizeof(float);
     float* tile = open_tile<KEYS>(work, scene, m, (float*)shared, KEEPS_TILE);
-    const StoredResidual& residual = scene.head.residuals[tensor];
     encode_tokens(
         m, work.table.runs[scene.head.firstRun[tensor]], tile, region, scene.scratch + scene.place.channels[tensor],
         scene.ranges(tensor, work.table.headCount), work.table.headCount, blockIdx.x == 0, scene.to);
 #if KEEPS_ERROR
+    const StoredResidual& residual = scene.head.residuals[tensor];
     const OutlierList list(scene.scratch + scene.place.outliers[tensor], residual.outliers);
     fit(m, residual, tile, region, list, work.layer, scene.to);
 #endif
 }
 
 #if MAPS
-extern "C" __global__ void __launch_bounds__(THREADS) project_stored(const __grid_constant__ StoredEncodeWork work)
+extern "C" __global__ void __launch_bounds__(PROJECT_THREADS) project_stored(const __grid_constant__ StoredEncodeWork work)
 {
     wait_for_earlier();
     launch_dependents();
@@ -137,7 +137,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) project_stored(const __gri
 }
 #endif
 
-extern "C" __global__ void __launch_bounds__(THREADS) begin_stored(const __grid_constant__ StoredEncodeWork work)
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) begin_stored(const __grid_constant__ StoredEncodeWork work)
 {
     extern __shared__ __align__(16) u8 shared[];
     wait_for_earlier();
@@ -166,7 +166,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) begin_stored(const __grid_
 }
 
 #if KEYS_SHARED || VALUES_SHARED
-extern "C" __global__ void __launch_bounds__(THREADS) finish_stored(const __grid_constant__ StoredEncodeWork work)
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) finish_stored(const __grid_constant__ StoredEncodeWork work)
 {
     extern __shared__ __align__(16) u8 shared[];
     wait_for_earlier();

@@ -10,8 +10,11 @@
 #include "encode_work.cuh"
 #include "stored.cuh"
 
-#define THREADS 128
+#define THREADS 256
 #define WARPS (THREADS / 32)
+
+// Blocks of threads that share a multiprocessor: shared memory has no room for more, and registers are to have room for as many.
+#define RESIDENT 4
 
 // Rows at once, where 4 lanes share one.
 #define SWEEP (THREADS / 4)
@@ -54,8 +57,9 @@ struct Matrix
     DEVICE int row_groups() const { return KEYS ? 4 : channels >> 4; }
 };
 
-// Where an element is: quarters of groups are exchanged so that threads which read a group each meet in no bank. Quarters stay whole.
-DEVICE int place_of(int element) { return element ^ ((element >> 3) & 12); }
+// Where an element is: quarters of groups, and neighbouring groups, are exchanged so that threads which read a group each, or 4 a row, meet in no bank.
+// Quarters stay whole, and what is exchanged repeats after 256 elements.
+DEVICE int place_of(int element) { return element ^ ((element >> 3) & 12) ^ (((element >> 2) ^ (element >> 3)) & 16); }
 
 DEVICE float4& quarter(float* tile, int element) { return *(float4*)(tile + place_of(element)); }
 

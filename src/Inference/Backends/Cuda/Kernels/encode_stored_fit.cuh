@@ -22,7 +22,7 @@ DEVICE void fit_rank(const Matrix<KEYS>& m, const StoredResidual& residual, floa
         __syncthreads();
         if (warp == 0)
         {
-            orthonormalise(memory.left, rank, rows);
+            rows <= 128 ? orthonormalise(memory.left, rank, rows) : orthonormalise_long(memory.left, rank, rows);
         }
 
         __syncthreads();

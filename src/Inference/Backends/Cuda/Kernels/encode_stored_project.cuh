@@ -3,6 +3,8 @@
 #define KVCLUSTER_ENCODE_STORED_PROJECT_CUH
 #include "encode_stored.cuh"
 
+#define PROJECT_THREADS 128
+
 // Latent channels of a block of threads; a thread has 8 tokens of 4.
 #define SLICE 64
 
@@ -16,7 +18,7 @@ DEVICE void load_channels(const EncodeWork& work, const EncodeItem& item, int kv
     const u16* open = (const u16*)(work.open + item.source * work.openStride) + (u64)kvHead * 128 * HEAD_SIZE + (KEYS ? 0 : 64 * HEAD_SIZE);
     if (KEYS && item.isOpen)
     {
-        for (int i = threadIdx.x; i < DEPTH * 8; i += THREADS)
+        for (int i = threadIdx.x; i < DEPTH * 8; i += PROJECT_THREADS)
         {
             const uint4 w = *(const uint4*)(open + firstChannel * 64 + 8 * i);
             float4* to = (float4*)&x[i / 8][i % 8 * 8];
@@ -29,7 +31,7 @@ DEVICE void load_channels(const EncodeWork& work, const EncodeItem& item, int kv
 
     const int stride = item.isOpen ? HEAD_SIZE : KEYS ? work.keyStride : work.valueStride;
     const u16* rows = item.isOpen ? open : (KEYS ? work.key : work.value) + (u64)item.source * stride + kvHead * HEAD_SIZE;
-    for (int i = threadIdx.x; i < DEPTH * 8; i += THREADS)
+    for (int i = threadIdx.x; i < DEPTH * 8; i += PROJECT_THREADS)
     {
         const int token = i % 64, channel = i / 64 * 8;
         const uint4 w = *(const uint4*)(rows + (u64)token * stride + firstChannel + channel);
@@ -70,7 +72,7 @@ DEVICE void project(const StoredEncodeWork& work, const EncodeItem& item, const 
             const float* from = work.table.maps + head.encode[tensor] + (u64)(member * HEAD_SIZE + channel) * channels + first;
             __syncthreads();
             load_channels<KEYS>(work.blocks, item, kvHead, channel, x);
-            for (int i = threadIdx.x; i < DEPTH * (SLICE / 4); i += THREADS)
+            for (int i = threadIdx.x; i < DEPTH * (SLICE / 4); i += PROJECT_THREADS)
             {
                 const int row = i / (SLICE / 4), column = i % (SLICE / 4) * 4;
                 if (column < width)

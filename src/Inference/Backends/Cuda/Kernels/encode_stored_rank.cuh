@@ -1,7 +1,7 @@
-// Products, bases and factors of GEAR's low rank (Residual/PowerIteration.cs, GramInverse.cs, Nibbles.cs): each sum in the codec's order.
+// Products and factors of GEAR's low rank (Residual/PowerIteration.cs, GramInverse.cs, Nibbles.cs): each sum in the codec's order.
 #ifndef KVCLUSTER_ENCODE_STORED_RANK_CUH
 #define KVCLUSTER_ENCODE_STORED_RANK_CUH
-#include "encode_stored.cuh"
+#include "encode_stored_basis.cuh"
 
 // Ranks whose sums are in registers together.
 #define ROW_RANKS 4
@@ -37,35 +37,35 @@ DEVICE float start_value(int layer, int i)
     return (float)(u32)((z ^ (z >> 31)) >> 40) * 5.9604644775390625e-8f;
 }
 
-// left[j][row] = E[row] . right[j]
+// left[j][row] = E[row] . right[j]. Two threads share a row: one has quarters 0 and 2 of its groups, the other 1 and 3.
 template <bool KEYS>
 DEVICE void multiply_rows(const Matrix<KEYS>& m, float* tile, const float* right, float* left, int rank)
 {
-    const int q = threadIdx.x % 4;
+    const int own = threadIdx.x % 2 * 4;
     for (int first = 0; first < rank; first += ROW_RANKS)
     {
-        for (int row = threadIdx.x / 4; row < m.rows(); row += SWEEP)
+        for (int row = threadIdx.x / 2; row < m.rows(); row += THREADS / 2)
         {
-            float lanes[ROW_RANKS][4];
-#pragma unroll
-            for (int j = 0; j < ROW_RANKS; j++)
-            {
-                lanes[j][0] = lanes[j][1] = lanes[j][2] = lanes[j][3] = 0;
-            }
-
+            // Lanes own to own + 3 of the 16 of each sum, then those 8 later.
+            float lanes[ROW_RANKS][8] = {};
             for (int i = 0; i < m.row_groups(); i++)
             {
-                const float4 v = quarter(tile, row * m.columns() + 16 * i + 4 * q);
 #pragma unroll
-                for (int j = 0; j < ROW_RANKS; j++)
+                for (int k = 0; k < 8; k += 4)
                 {
-                    if (first + j < rank)
+                    const int column = 16 * i + 2 * k + own;
+                    const float4 v = quarter(tile, row * m.columns() + column);
+#pragma unroll
+                    for (int j = 0; j < ROW_RANKS; j++)
                     {
-                        const float4 r = *(const float4*)(right + (first + j) * m.columns() + 16 * i + 4 * q);
-                        lanes[j][0] = fmaf(r.x, v.x, lanes[j][0]);
-                        lanes[j][1] = fmaf(r.y, v.y, lanes[j][1]);
-                        lanes[j][2] = fmaf(r.z, v.z, lanes[j][2]);
-                        lanes[j][3] = fmaf(r.w, v.w, lanes[j][3]);
+                        if (first + j < rank)
+                        {
+                            const float4 r = *(const float4*)(right + (first + j) * m.columns() + column);
+                            lanes[j][k] = fmaf(r.x, v.x, lanes[j][k]);
+                            lanes[j][k + 1] = fmaf(r.y, v.y, lanes[j][k + 1]);
+                            lanes[j][k + 2] = fmaf(r.z, v.z, lanes[j][k + 2]);
+                            lanes[j][k + 3] = fmaf(r.w, v.w, lanes[j][k + 3]);
+                        }
                     }
                 }
             }
@@ -75,10 +75,17 @@ DEVICE void multiply_rows(const Matrix<KEYS>& m, float* tile, const float* right
             {
                 if (first + j < rank)
                 {
-                    const float sum = fold(lanes[j]);
-                    if (q == 0)
+                    float four[4];
+#pragma unroll
+                    for (int k = 0; k < 4; k++)
                     {
-                        left[(first + j) * m.rows() + row] = sum;
+                        const float eight = __fadd_rn(lanes[j][k], lanes[j][k + 4]);
+                        four[k] = __fadd_rn(eight, __shfl_xor_sync(FULL_WARP, eight, 1));
+                    }
+
+                    if (own == 0)
+                    {
+                        left[(first + j) * m.rows() + row] = __fadd_rn(__fadd_rn(four[0], four[2]), __fadd_rn(four[1], four[3]));
                     }
                 }
             }
@@ -97,19 +104,21 @@ DEVICE void multiply_columns(const Matrix<KEYS>& m, const float* tile, const flo
         const float* b = j + 1 < rank ? a + m.rows() : a;
         float sums[2] = {0, 0};
 
-        // 8 rows are a multiple of 128 elements: the next 8 lie as these.
-        int places[8];
+        // Rows of a multiple of 256 elements: the next lie as these.
+        constexpr int PERIOD = KEYS || (CHANNELS && CHANNELS % 64 == 0) ? 4 : 16;
+        int places[PERIOD];
 #pragma unroll
-        for (int k = 0; k < 8; k++)
+        for (int k = 0; k < PERIOD; k++)
         {
             places[k] = place_of(k * m.columns() + column);
         }
 
-        for (int row = 0; row < m.rows(); row += 8)
+#pragma unroll 2
+        for (int row = 0; row < m.rows(); row += PERIOD)
         {
             const float* rows = tile + row * m.columns();
 #pragma unroll
-            for (int k = 0; k < 8; k += 4)
+            for (int k = 0; k < PERIOD; k += 4)
             {
                 const float4 p = *(const float4*)(a + row + k), q = *(const float4*)(b + row + k);
                 const float v[4] = {rows[places[k]], rows[places[k + 1]], rows[places[k + 2]], rows[places[k + 3]]};
@@ -123,58 +132,6 @@ DEVICE void multiply_columns(const Matrix<KEYS>& m, const float* tile, const flo
         {
             right[(j + 1) * m.columns() + column] = sums[1];
         }
-    }
-}
-
-// In one warp; both halves of it have the sum.
-DEVICE float dot(const float* a, const float* b, int length)
-{
-    float sum = 0;
-#pragma unroll 4
-    for (int i = threadIdx.x % 16; i < length; i += 16)
-    {
-        sum = fmaf(a[i], b[i], sum);
-    }
-
-#pragma unroll
-    for (int other = 8; other > 0; other /= 2)
-    {
-        sum = __fadd_rn(sum, __shfl_xor_sync(FULL_WARP, sum, other));
-    }
-
-    return sum;
-}
-
-// Gram-Schmidt, twice for each vector; in one warp.
-DEVICE void orthonormalise(float* vectors, int count, int length)
-{
-    const int lane = threadIdx.x % 32;
-    for (int j = 0; j < count; j++)
-    {
-        float* vector = vectors + j * length;
-        const float before = __fsqrt_rn(dot(vector, vector, length));
-        for (int i = 0; i < 2 * j; i++)
-        {
-            const float* basis = vectors + (i < j ? i : i - j) * length;
-            const float factor = -dot(vector, basis, length);
-            __syncwarp();
-            for (int k = lane; k < length; k += 32)
-            {
-                vector[k] = fmaf(factor, basis[k], vector[k]);
-            }
-
-            __syncwarp();
-        }
-
-        const float norm = __fsqrt_rn(dot(vector, vector, length));
-        const float inverse = __fdiv_rn(1.f, norm), factor = norm > __fmul_rn(1e-5f, before) && inverse < __uint_as_float(0x7f800000) ? inverse : 0.f;
-        __syncwarp();
-        for (int k = lane; k < length; k += 32)
-        {
-            vector[k] = __fmul_rn(vector[k], factor);
-        }
-
-        __syncwarp();
     }
 }
 

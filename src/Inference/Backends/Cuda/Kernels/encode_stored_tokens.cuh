@@ -78,7 +78,7 @@ struct ChannelScales
 template <bool KEYS>
 DEVICE void find_ranges(const Matrix<KEYS>& m, float* tile, u8* region, const float* channelScales, float2* ranges)
 {
-    float2* halves = (float2*)region;
+    float2* parts = (float2*)region;
     const ChannelScales channels(region + THREADS * sizeof(float2), m.channels, channelScales);
     float low = 3.4e38f, high = -3.4e38f;
     if (KEYS)
@@ -91,12 +91,17 @@ DEVICE void find_ranges(const Matrix<KEYS>& m, float* tile, u8* region, const fl
             high = fmaxf(high, n);
         }
 
-        halves[threadIdx.x] = make_float2(low, high);
+        parts[threadIdx.x] = make_float2(low, high);
         __syncthreads();
         if (threadIdx.x < 64)
         {
-            const float2 other = halves[threadIdx.x + 64];
-            ranges[threadIdx.x] = make_float2(fminf(low, other.x), fmaxf(high, other.y));
+            for (int i = token + 64; i < THREADS; i += 64)
+            {
+                low = fminf(low, parts[i].x);
+                high = fmaxf(high, parts[i].y);
+            }
+
+            ranges[token] = make_float2(low, high);
         }
 
         return;

@@ -12,11 +12,11 @@ internal sealed class StoredEncodeLayer
     /// <summary>Of a list: position, slot and value.</summary>
     private const int FloatsPerOutlier = 3;
 
-    /// <summary>16 bytes of counters, and two numbers for each of 128 threads or 64 tokens.</summary>
-    private const int LeastRegionBytes = 16 + (128 * 8);
+    /// <summary>Counters, and a range for each thread.</summary>
+    private const int LeastRegionBytes = 16 + (StoredEncodePlan.ThreadCount * 2 * sizeof(float));
 
-    /// <summary>Of distances from means that are counted together, beside sums of warps.</summary>
-    private const int HistogramBytes = 32 + (1024 * 4);
+    /// <summary>Of distances from means that are counted together, beside counters and sums of warps.</summary>
+    private const int HistogramBytes = 16 + (StoredEncodePlan.ThreadCount / 32 * sizeof(int)) + (1024 * sizeof(int));
 
     /// <param name="table">Of the layer.</param>
     /// <param name="keepsKeys">Matrices of K stand in scratch.</param>

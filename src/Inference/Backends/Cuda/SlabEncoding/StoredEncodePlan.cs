@@ -9,6 +9,12 @@ namespace KvCluster.Inference.Backends.Cuda.SlabEncoding;
 /// <summary>How Kernels/encode_stored.cu encodes a codec's payloads: what it is compiled with, and what it needs room for.</summary>
 internal sealed class StoredEncodePlan
 {
+    /// <summary>Of a block of threads that encodes a matrix.</summary>
+    public const int ThreadCount = 256;
+
+    /// <summary>Of one of <c>project_stored</c>.</summary>
+    public const int ProjectThreadCount = 128;
+
     /// <summary>Latent channels of a block of threads of <c>project_stored</c>.</summary>
     public const int SliceLength = 64;
 

@@ -13,8 +13,6 @@ namespace KvCluster.Inference.Backends.Cuda.SlabEncoding;
 /// </summary>
 internal sealed class StoredEncoder : IBlockEncoder
 {
-    private const int ThreadCount = 128;
-
     /// <summary>Items of a launch: enough to fill a device, and few enough for scratch to stay in its cache.</summary>
     private const int MaxItemCount = 64;
 
@@ -84,9 +82,9 @@ internal sealed class StoredEncoder : IBlockEncoder
         {
             int count = Math.Min(MaxItemCount, work.ItemCount - first);
             StoredEncodeWork stored = Work(layer, work, first, count);
-            _project?.Launch(stream, places.SliceCount, count, ThreadCount, _isEarly, stored, gridZ: 2 * heads);
-            _begin.Launch(stream, heads, count, ThreadCount, _isEarly, stored, gridZ: 2);
-            _finish?.Launch(stream, heads, count, ThreadCount, _isEarly, stored, gridZ: _plan.AreKeysShared && _plan.AreValuesShared ? 2 : 1);
+            _project?.Launch(stream, places.SliceCount, count, StoredEncodePlan.ProjectThreadCount, _isEarly, stored, gridZ: 2 * heads);
+            _begin.Launch(stream, heads, count, StoredEncodePlan.ThreadCount, _isEarly, stored, gridZ: 2);
+            _finish?.Launch(stream, heads, count, StoredEncodePlan.ThreadCount, _isEarly, stored, gridZ: _plan.AreKeysShared && _plan.AreValuesShared ? 2 : 1);
         }
     }
 
