@@ -12,8 +12,21 @@ DEVICE void attend_block(
     const StoredHead& head = *run.head;
     const int keys = head.channels[0], values = head.channels[1], valuePitch = values + 8;
     const u32 tile = shared_address(run.tile);
-    stored_tile(run.tile, TOKEN_PITCH, payload, head, run.runs, 0, run.scratch);
+    Residue keyResidue(payload, head.residuals[0], run.scratch);
+    Residue valueResidue(payload, head.residuals[1], (u16*)(keyResidue.sums() + Residue::SUMS));
+    if (keyResidue.rank + valueResidue.rank + keyResidue.slots + valueResidue.slots > 0)
+    {
+        __syncthreads();
+    }
+
+    stored_tile(run.tile, TOKEN_PITCH, payload, head, run.runs, 0, keyResidue);
     __syncthreads();
+    if (keyResidue.slots > 0)
+    {
+        keyResidue.add_outliers(run.tile, TOKEN_PITCH, payload, head.residuals[0]);
+        __syncthreads();
+    }
+
     float scores[QUERY_TILES][4] = {};
     const int part = warp / 4, steps = keys / 16;
     multiply(scores, tile, TOKEN_PITCH, 16 * (warp % 4), steps * part / PARTS, steps * (part + 1) / PARTS, run.query, keys + 8, tiles);
@@ -28,9 +41,15 @@ DEVICE void attend_block(
     }
 
     __syncthreads();
-    stored_tile(run.tile, valuePitch, payload, head, run.runs, 1, run.scratch);
+    stored_tile(run.tile, valuePitch, payload, head, run.runs, 1, valueResidue);
     weigh(run, queries, tokens);
     __syncthreads();
+    if (valueResidue.slots > 0)
+    {
+        valueResidue.add_outliers(run.tile, valuePitch, payload, head.residuals[1]);
+        __syncthreads();
+    }
+
 #pragma unroll
     for (int v = 0; v < VALUE_TILES; v++)
     {

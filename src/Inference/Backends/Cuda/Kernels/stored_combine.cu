@@ -1,5 +1,5 @@
 // Merges what chunks left of each Sequence (stored_attention.cu), maps it back to the channels of its head, and merges it with the open Block's: grid (KV
-// heads, sequences, query heads of a KV head), 128 threads.
+// heads, sequences, query heads of a KV head), 128 threads, shared memory for most channels of V and for all chunks.
 //   out = (restore (sum of partials) + sum of weights * mean + open) / sum of all weights
 #include "stored_work.cuh"
 
@@ -16,28 +16,50 @@ extern "C" __global__ void __launch_bounds__(128) combine(const __grid_constant_
     const int openTokens = __ldg(work.openTokens + sequence);
     const int length = chunk_length(work, __ldg(work.starts + work.sequences));
     wait_for_earlier();
-    const int i = blockIdx.z;
-    float most = NOTHING, sum = 0;
+    const int i = blockIdx.z, firstChunk = first / length, count = first <= last ? last / length - firstChunk + 1 : 0;
     const u64 query = (u64)blockIdx.x * group + i;
-    for (int c = threadIdx.x; c < values || c < 128; c += 128)
+    float* weights = shared + values;
+    __shared__ float reduced[4];
+
+    // Weights of the chunks, relative to the greatest logit of all.
+    float most = NOTHING, sum = 0;
+    for (int c = threadIdx.x; c < count; c += 128)
+    {
+        weights[c] = work.states[(u64)(firstChunk + c + sequence) * heads + query].x;
+        most = fmaxf(most, weights[c]);
+    }
+
+    most = max_over_columns(max_over_rows(most));
+    if ((threadIdx.x & 31) == 0)
+    {
+        reduced[threadIdx.x / 32] = most;
+    }
+
+    __syncthreads();
+    most = fmaxf(fmaxf(reduced[0], reduced[1]), fmaxf(reduced[2], reduced[3]));
+    for (int c = threadIdx.x; c < count; c += 128)
+    {
+        weights[c] = exp2_fast(weights[c] - most);
+    }
+
+    __syncthreads();
+#pragma unroll 4
+    for (int c = 0; c < count; c++)
+    {
+        sum = fmaf(work.states[(u64)(firstChunk + c + sequence) * heads + query].y, weights[c], sum);
+    }
+
+    for (int channel = threadIdx.x; channel < values; channel += 128)
     {
         float merged = 0;
-        most = NOTHING;
-        sum = 0;
-        for (int chunk = first <= last ? first / length : 1; first <= last && chunk <= last / length; chunk++)
+        const float* partial = work.partials + ((u64)(firstChunk + sequence) * heads + query) * all.valueStride + channel;
+#pragma unroll 8
+        for (int c = 0; c < count; c++)
         {
-            const u64 row = (u64)(chunk + sequence) * heads + query;
-            const float2 state = work.states[row];
-            const float high = fmaxf(most, state.x), shrink = exp2_fast(most - high), weight = exp2_fast(state.x - high);
-            sum = fmaf(sum, shrink, state.y * weight);
-            merged = c < values ? fmaf(merged, shrink, work.partials[row * all.valueStride + c] * weight) : 0.f;
-            most = high;
+            merged = fmaf(partial[(u64)c * heads * all.valueStride], weights[c], merged);
         }
 
-        if (c < values)
-        {
-            shared[c] = merged;
-        }
+        shared[channel] = merged;
     }
 
     __syncthreads();

@@ -62,8 +62,17 @@ extern "C" __global__ void __launch_bounds__(128) stored_expand(const __grid_con
     const StoredHead& head = work.table.heads[blockIdx.x];
     const int latents = head.channels[which], pitch = isKey ? TOKEN_PITCH : latents + 8;
     u16* tile = (u16*)memory;
-    stored_tile(tile, pitch, work.sealed + (u32)item.x * work.sealedStride, head, work.table.runs + head.firstRun[0], which, tile + (isKey ? latents * TOKEN_PITCH : 64 * pitch));
+    const u8* payload = work.sealed + (u32)item.x * work.sealedStride;
+    Residue residue(payload, head.residuals[which], tile + (isKey ? latents * TOKEN_PITCH : 64 * pitch));
     __syncthreads();
+    stored_tile(tile, pitch, payload, head, work.table.runs + head.firstRun[0], which, residue);
+    __syncthreads();
+    if (residue.slots > 0)
+    {
+        residue.add_outliers(tile, pitch, payload, head.residuals[which]);
+        __syncthreads();
+    }
+
     const u64 stride = (u64)work.kvHeads * HEAD_SIZE;
     u16* rows = (isKey ? work.keys : work.values) + item.y * stride;
     for (int i = threadIdx.x; i < head.members * (HEAD_SIZE / 8) * 8; i += 128)

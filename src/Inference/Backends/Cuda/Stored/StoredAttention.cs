@@ -48,10 +48,10 @@ internal sealed class StoredAttention : IDecodeAttention
         _expandModule = compiler.Load("stored_expand.cu", head);
         _project = _projectModule.Kernel("project", sizeof(float) * groupSize * (shape.HeadSize + shape.KeyChannelCount));
         _attend = _attendModule.Kernel("attend", shape.AttendSharedBytes);
-        _combine = _combineModule.Kernel("combine", sizeof(float) * shape.ValueChannelCount);
         _expand = _expandModule.Kernel("stored_expand", shape.ExpandSharedBytes);
         int heads = tables.Payloads.Min(table => table.Heads.Count);
         ChunkCount = Math.Max(1, (device.MultiprocessorCount * Math.Max(1, _attend.ResidentBlocks(shape.ThreadCount)) + heads - 1) / heads);
+        _combine = _combineModule.Kernel("combine", sizeof(float) * (shape.ValueChannelCount + ChunkCount));
     }
 
     public int ChunkCount { get; }

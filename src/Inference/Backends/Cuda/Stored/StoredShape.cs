@@ -99,7 +99,8 @@ internal sealed record StoredShape(
     private static int ExpandBytes(StoredHead head) =>
         (sizeof(ushort) * Math.Max(head.KeyChannelCount * TokenPitch, TokenCount * (head.ValueChannelCount + ChannelPadding))) + ScratchBytes(head);
 
-    private static int ScratchBytes(StoredHead head) => (sizeof(int) * ScanInts) + (sizeof(ushort) * Math.Max(Factors(head.KeyResidual), Factors(head.ValueResidual)));
+    /// <summary>Of both residuals.</summary>
+    private static int ScratchBytes(StoredHead head) => (2 * sizeof(int) * ScanInts) + (sizeof(ushort) * (Factors(head.KeyResidual) + Factors(head.ValueResidual)));
 
     private static int Factors(StoredResidual? residual) => residual is null ? 0 : residual.Rank * (residual.RowCount + residual.ColumnCount);
 }
