@@ -189,8 +189,11 @@ DEVICE int find_bucket(DrawScratch& s, Reached reached)
         }
     }
 
+    // Whoever looks for the next one clears it: not before all have read it.
     __syncthreads();
-    return s.bucket;
+    const int found = s.bucket;
+    __syncthreads();
+    return found;
 }
 
 // The shortest prefix that `reached` of its length and mass: its mass, and its last token. Not `isFound`: it is in a bucket of too many tokens.
