@@ -83,6 +83,9 @@ DEVICE void orthonormalise(float* vectors, int count, int length)
         }
 
         const float factor = norm_factor(before, __fsqrt_rn(vector.dot(vector)));
+
+        // Both halves of the warp have read it.
+        __syncwarp();
 #pragma unroll
         for (int k = 0; k < 8; k++)
         {
