@@ -1,14 +1,11 @@
 namespace KvCluster.Inference.Backends.Cuda.Gemm;
 
-/// <summary>What becomes of a product.</summary>
+/// <summary>How a product is written.</summary>
 internal enum GemmOutput
 {
-    /// <summary>Written, bf16.</summary>
+    /// <summary>bf16.</summary>
     BrainFloat,
 
-    /// <summary>Written, 32-bit floats.</summary>
+    /// <summary>32-bit floats.</summary>
     Single,
-
-    /// <summary>Added to 32-bit floats: the residual stream.</summary>
-    AddToSingle,
 }
