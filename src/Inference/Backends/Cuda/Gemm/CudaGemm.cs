@@ -44,7 +44,7 @@ internal sealed unsafe class CudaGemm : IDisposable
     /// <param name="rows">Of input and output.</param>
     /// <param name="columns">Rows of the weights.</param>
     /// <param name="depth">Summed over.</param>
-    /// <param name="kind">Type of the output.</param>
+    /// <param name="kind">Type of the output, and whether it is added to.</param>
     public void Multiply(CudaStream stream, ulong weights, ulong input, ulong output, int rows, int columns, int depth, GemmOutput kind)
     {
         if (!_plans.TryGetValue((rows, columns, depth, kind), out GemmPlan? plan))

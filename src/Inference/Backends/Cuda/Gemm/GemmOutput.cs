@@ -1,11 +1,14 @@
 namespace KvCluster.Inference.Backends.Cuda.Gemm;
 
-/// <summary>How a product is written.</summary>
+/// <summary>What becomes of a product.</summary>
 internal enum GemmOutput
 {
-    /// <summary>bf16.</summary>
+    /// <summary>Written, bf16.</summary>
     BrainFloat,
 
-    /// <summary>32-bit floats.</summary>
+    /// <summary>Written, 32-bit floats.</summary>
     Single,
+
+    /// <summary>Added to 32-bit floats: the residual stream.</summary>
+    AddToSingle,
 }

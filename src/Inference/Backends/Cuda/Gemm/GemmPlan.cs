@@ -13,12 +13,14 @@ internal sealed unsafe class GemmPlan : IDisposable
     private readonly CublasLtObject _layoutB;
     private readonly CublasLtObject _layoutD;
     private readonly string _shape;
+    private readonly float _beta;
     private readonly List<CublasLt.MatmulAlgorithm> _candidates = [];
     private CublasLt.MatmulAlgorithm _algorithm;
 
     public GemmPlan(nint library, long workspaceBytes, int rows, int columns, int depth, GemmOutput kind)
     {
         _shape = $"{rows} x {columns} x {depth}, {kind}";
+        _beta = kind == GemmOutput.AddToSingle ? 1 : 0;
         int type = kind == GemmOutput.BrainFloat ? CublasLt.BrainFloat : CublasLt.Single;
         Check(CublasLt.DescriptionCreate(out nint description, CublasLt.Compute32, CublasLt.Single), "cublasLtMatmulDescCreate");
         _description = new CublasLtObject(description, CublasLt.DescriptionDestroy);
@@ -83,7 +85,7 @@ internal sealed unsafe class GemmPlan : IDisposable
 
     public void Run(nint library, CudaStream stream, ulong weights, ulong input, ulong output, DeviceMemory workspace)
     {
-        float alpha = 1, beta = 0;
+        float alpha = 1, beta = _beta;
         fixed (CublasLt.MatmulAlgorithm* algorithm = &_algorithm)
         {
             int status = CublasLt.Matmul(

@@ -1,7 +1,7 @@
 // The forward pass beside matrix products and attention. Compile with HEAD_SIZE (64, 128).
 //
 //   embed        hidden[row] = table[token[row]]                                      bf16 -> 32 bits; grid (rows)
-//   rms_norm     out[i] = x / sqrt(mean(x^2) + epsilon) * weight, x = hidden + added   32 bits -> bf16; grid (rows)
+//   rms_norm     out[i] = x / sqrt(mean(x^2) + epsilon) * weight, x = hidden[row]      32 bits -> bf16; grid (rows)
 //   append       q, k: bias, norm of the head, RoPE; k, v to the open Block in 16 bits grid (heads in groups of 8 warps, rows)
 //   gate         out = silu(gate + bias) * (up + bias)                                bf16 -> bf16; grid (parts of a row, rows)
 //   pick         greatest logit of a row, its first place, and whether all are finite grid (rows)
@@ -65,7 +65,70 @@ extern "C" __global__ void __launch_bounds__(THREADS) embed(const __grid_constan
     }
 }
 
-#include "norm.cuh"
+struct Norm
+{
+    float* hidden;        // [rows][width]; without `rows` bias is added to it for good
+    const float* bias;    // [width], or null
+    const float* weight;  // [width]
+    const int* rows;      // row of each block, or null: its own
+    u16* out;             // [blocks][width]
+    int width;            // a multiple of 4
+    float epsilon;
+};
+
+extern "C" __global__ void __launch_bounds__(THREADS) rms_norm(const __grid_constant__ Norm work)
+{
+    __shared__ float parts[THREADS / 32];
+    wait_for_earlier();
+    launch_dependents();
+    const int row = work.rows ? work.rows[blockIdx.x] : blockIdx.x;
+    float4* x = (float4*)(work.hidden + (u64)row * work.width);
+    float sum = 0;
+    for (int i = threadIdx.x; i < work.width / 4; i += THREADS)
+    {
+        float4 v = x[i];
+        if (work.bias)
+        {
+            float4 b = __ldg((const float4*)work.bias + i);
+            v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
+            if (!work.rows)
+            {
+                x[i] = v;
+            }
+        }
+
+        sum = fmaf(v.x, v.x, fmaf(v.y, v.y, fmaf(v.z, v.z, fmaf(v.w, v.w, sum))));
+    }
+
+    sum = warp_sum(sum);
+    if (threadIdx.x % 32 == 0)
+    {
+        parts[threadIdx.x / 32] = sum;
+    }
+
+    __syncthreads();
+    sum = 0;
+#pragma unroll
+    for (int i = 0; i < THREADS / 32; i++)
+    {
+        sum += parts[i];
+    }
+
+    const float scale = rsqrtf(sum / work.width + work.epsilon);
+    uint2* to = (uint2*)(work.out + (u64)blockIdx.x * work.width);
+    for (int i = threadIdx.x; i < work.width / 4; i += THREADS)
+    {
+        float4 v = x[i], w = __ldg((const float4*)work.weight + i);
+        if (work.bias && work.rows)
+        {
+            float4 b = __ldg((const float4*)work.bias + i);
+            v = make_float4(v.x + b.x, v.y + b.y, v.z + b.z, v.w + b.w);
+        }
+
+        to[i] = make_uint2(pack_brains(v.x * scale * w.x, v.y * scale * w.y), pack_brains(v.z * scale * w.z, v.w * scale * w.w));
+    }
+}
+
 #include "append.cuh"
 
 struct Gate

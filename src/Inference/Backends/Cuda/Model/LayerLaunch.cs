@@ -29,7 +29,7 @@ internal sealed class LayerLaunch(
     {
         CudaLayerWeights w = weights.Layers[layer];
         StepTables.Offsets at = StepTables.OffsetsOf(rows);
-        Normalise(stream, w.AttentionNorm, layer > 0 ? buffers.Added : 0, layer > 0 ? weights.Layers[layer - 1].DownBias : 0, rows);
+        Normalise(stream, w.AttentionNorm, layer > 0 ? weights.Layers[layer - 1].DownBias : 0, rows);
         gemm.Multiply(
             stream, w.QueryKeyValue, buffers.Normed, buffers.Projected, rows, buffers.ProjectedWidth, config.HiddenSize, GemmOutput.BrainFloat);
         var append = new ModelKernels.Append
@@ -90,11 +90,11 @@ internal sealed class LayerLaunch(
     {
         CudaLayerWeights w = weights.Layers[layer];
         int width = weights.PaddedIntermediateSize;
-        gemm.Multiply(stream, w.AttentionOutput, buffers.Attended, buffers.Added, rows, config.HiddenSize, buffers.QueryWidth, GemmOutput.BrainFloat);
-        Normalise(stream, w.MlpNorm, buffers.Added, w.AttentionOutputBias, rows);
+        gemm.Multiply(stream, w.AttentionOutput, buffers.Attended, buffers.Hidden, rows, config.HiddenSize, buffers.QueryWidth, GemmOutput.AddToSingle);
+        Normalise(stream, w.MlpNorm, w.AttentionOutputBias, rows);
         gemm.Multiply(stream, w.GateUp, buffers.Normed, buffers.GateUp, rows, 2 * width, config.HiddenSize, GemmOutput.BrainFloat);
         kernels.Launch(stream, new ModelKernels.Gate { GateUp = buffers.GateUp, Bias = w.GateUpBias, Output = buffers.Gated, Width = width }, rows);
-        gemm.Multiply(stream, w.Down, buffers.Gated, buffers.Added, rows, config.HiddenSize, width, GemmOutput.BrainFloat);
+        gemm.Multiply(stream, w.Down, buffers.Gated, buffers.Hidden, rows, config.HiddenSize, width, GemmOutput.AddToSingle);
     }
 
     /// <summary>Logits of some rows, and the greatest of each.</summary>
@@ -103,7 +103,6 @@ internal sealed class LayerLaunch(
         var norm = new ModelKernels.Norm
         {
             Hidden = buffers.Hidden,
-            Added = buffers.Added,
             Bias = weights.Layers[^1].DownBias,
             Weight = weights.FinalNorm,
             Rows = buffers.Control + StepTables.OffsetsOf(rows).LogitsRows,
@@ -138,12 +137,11 @@ internal sealed class LayerLaunch(
         ComputeLogits(stream, rows, rows);
     }
 
-    private void Normalise(CudaStream stream, ulong weight, ulong added, ulong bias, int rows)
+    private void Normalise(CudaStream stream, ulong weight, ulong bias, int rows)
     {
         var norm = new ModelKernels.Norm
         {
             Hidden = buffers.Hidden,
-            Added = added,
             Bias = bias,
             Weight = weight,
             Output = buffers.Normed,

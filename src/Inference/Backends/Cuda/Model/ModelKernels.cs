@@ -68,7 +68,6 @@ internal sealed class ModelKernels : IDisposable
     internal struct Norm
     {
         public ulong Hidden;
-        public ulong Added;
         public ulong Bias;
         public ulong Weight;
         public ulong Rows;

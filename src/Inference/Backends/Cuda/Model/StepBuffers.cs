@@ -23,9 +23,6 @@ internal sealed class StepBuffers(ModelConfig config, IDecodeAttention attention
     /// <summary>The residual stream: [rows][hidden] in 32 bits.</summary>
     public ulong Hidden { get; private set; }
 
-    /// <summary>What the last product adds to it, once it is normed: [rows][hidden], bf16.</summary>
-    public ulong Added { get; private set; }
-
     /// <summary>[rows][hidden], bf16.</summary>
     public ulong Normed { get; private set; }
 
@@ -103,7 +100,6 @@ internal sealed class StepBuffers(ModelConfig config, IDecodeAttention attention
     private void Allocate()
     {
         Hidden = Take(_rows, config.HiddenSize * sizeof(float));
-        Added = Take(_rows, config.HiddenSize * sizeof(ushort));
         Normed = Take(_rows, config.HiddenSize * sizeof(ushort));
         Projected = Take(_rows, ProjectedWidth * sizeof(ushort));
         Query = Take(_rows, QueryWidth * sizeof(float));
