@@ -46,7 +46,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         try
         {
             var compiler = new KernelCompiler(device, KernelCache.Default);
-            _gemm = new CudaGemm(new FewRowsGemm(device, compiler));
+            _gemm = new CudaGemm();
             _kernels = new ModelKernels(device, compiler, Config.HeadSize);
             int groupSize = Config.HeadCount / Config.KvHeadCount;
             _tables = format.Stored is null ? null : new StoredTables(codec);

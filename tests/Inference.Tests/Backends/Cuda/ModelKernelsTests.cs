@@ -28,7 +28,17 @@ public sealed partial class ModelKernelsTests
         float[] weights = DeviceScratch.Random(_random, columns * depth);
         float[] before = DeviceScratch.Random(_random, rows * columns);
         ulong a = scratch.Upload(Array.ConvertAll(weights, DeviceScratch.Brain)), b = scratch.Upload(Array.ConvertAll(input, DeviceScratch.Brain));
-        float[] expected = Product(input, weights, rows, columns, depth);
+        float[] expected = new float[rows * columns];
+        Parallel.For(0, expected.Length, i =>
+        {
+            double sum = 0;
+            for (int k = 0; k < depth; k++)
+            {
+                sum += (double)input[(i / columns * depth) + k] * weights[(i % columns * depth) + k];
+            }
+
+            expected[i] = (float)sum;
+        });
         ulong brain = scratch.Poisoned<ushort>(expected.Length), single = scratch.Poisoned<float>(expected.Length), added = scratch.Upload(before);
         gemm.Multiply(scratch.Stream, a, b, brain, rows, columns, depth, GemmOutput.BrainFloat);
         gemm.Multiply(scratch.Stream, a, b, single, rows, columns, depth, GemmOutput.Single);
@@ -36,31 +46,6 @@ public sealed partial class ModelKernelsTests
         Near(DeviceScratch.FromBrain(scratch.Download<ushort>(brain, expected.Length)), expected, BrainTolerance);
         Near(scratch.Download<float>(single, expected.Length), expected, SingleTolerance);
         Near(scratch.Download<float>(added, expected.Length), [.. expected.Zip(before, (x, y) => x + y)], SingleTolerance);
-    }
-
-    /// <summary>Our own kernel, where it takes the shape.</summary>
-    [Fact]
-    public void Multiply_FewRows_AgreesWithLoops()
-    {
-        CudaDevice device = Gpu.Required();
-        using var fewRows = new FewRowsGemm(device, Gpu.Compiler());
-        using var scratch = new DeviceScratch();
-        for (int shape = 0; shape < 60; shape++)
-        {
-            int rows = shape < FewRowsGemm.MaxRows ? shape + 1 : _random.Next(1, FewRowsGemm.MaxRows + 1);
-            int columns = 32 * _random.Next(1, 6), depth = 64 * _random.Next(1, shape % 3 == 0 ? 70 : 5);
-            Assert.True(FewRowsGemm.Takes(rows, columns, depth));
-            float[] input = DeviceScratch.Random(_random, rows * depth), weights = DeviceScratch.Random(_random, columns * depth), before = DeviceScratch.Random(_random, rows * columns);
-            float[] expected = Product(input, weights, rows, columns, depth);
-            ulong a = scratch.Upload(Array.ConvertAll(weights, DeviceScratch.Brain)), b = scratch.Upload(Array.ConvertAll(input, DeviceScratch.Brain));
-            ulong brain = scratch.Poisoned<ushort>(expected.Length), single = scratch.Poisoned<float>(expected.Length), added = scratch.Upload(before);
-            fewRows.Multiply(scratch.Stream, a, b, brain, rows, columns, depth, GemmOutput.BrainFloat);
-            fewRows.Multiply(scratch.Stream, a, b, single, rows, columns, depth, GemmOutput.Single);
-            fewRows.Multiply(scratch.Stream, a, b, added, rows, columns, depth, GemmOutput.AddToSingle);
-            Near(DeviceScratch.FromBrain(scratch.Download<ushort>(brain, expected.Length)), expected, BrainTolerance);
-            Near(scratch.Download<float>(single, expected.Length), expected, SingleTolerance);
-            Near(scratch.Download<float>(added, expected.Length), [.. expected.Zip(before, (x, y) => x + y)], SingleTolerance);
-        }
     }
 
     [Fact]
@@ -225,22 +210,6 @@ public sealed partial class ModelKernelsTests
         }
 
         return result;
-    }
-
-    private static float[] Product(float[] input, float[] weights, int rows, int columns, int depth)
-    {
-        float[] product = new float[rows * columns];
-        Parallel.For(0, product.Length, i =>
-        {
-            double sum = 0;
-            for (int k = 0; k < depth; k++)
-            {
-                sum += (double)input[(i / columns * depth) + k] * weights[(i % columns * depth) + k];
-            }
-
-            product[i] = (float)sum;
-        });
-        return product;
     }
 
     private static void Near(float[] actual, float[] expected, double tolerance) =>

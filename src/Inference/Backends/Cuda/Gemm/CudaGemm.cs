@@ -3,7 +3,7 @@ using KvCluster.Inference.Backends.Cuda.Interop;
 namespace KvCluster.Inference.Backends.Cuda.Gemm;
 
 /// <summary>
-/// Products of activations and weights by cuBLASLt, or for few rows by a kernel of our own: bf16 in, sums in 32 bits. How is asked for, and for few rows tried, once a shape and kept: the first
+/// Products of activations and weights by cuBLASLt: bf16 in, sums in 32 bits. How is asked for, and for few rows tried, once a shape and kept: the first
 /// product of a shape can't be part of a graph, and callers round row counts (<see cref="RowBucket.Of"/>). One stream at a time.
 /// </summary>
 internal sealed unsafe class CudaGemm : IDisposable
@@ -19,13 +19,10 @@ internal sealed unsafe class CudaGemm : IDisposable
     private readonly Dictionary<(int Rows, int Columns, int Depth, GemmOutput Output), GemmPlan> _plans = [];
     private readonly CublasLtObject _library;
     private readonly DeviceMemory _workspace;
-    private readonly FewRowsGemm? _fewRows;
 
-    /// <param name="fewRows">Our own kernel, disposed with this; null: cuBLASLt alone.</param>
     /// <exception cref="CudaException">cuBLASLt is missing (its names are in the message), or the device has no room.</exception>
-    public CudaGemm(FewRowsGemm? fewRows = null)
+    public CudaGemm()
     {
-        _fewRows = fewRows;
         if (!CudaLibraries.IsPresent(CudaLibraries.MatrixMultiply))
         {
             throw new CudaException(
@@ -52,7 +49,7 @@ internal sealed unsafe class CudaGemm : IDisposable
     {
         if (!_plans.TryGetValue((rows, columns, depth, kind), out GemmPlan? plan))
         {
-            plan = new GemmPlan(_library.Value, WorkspaceBytes, _fewRows, rows, columns, depth, kind);
+            plan = new GemmPlan(_library.Value, WorkspaceBytes, rows, columns, depth, kind);
             if (rows <= MaxTriedRows)
             {
                 using var scratch = new DeviceMemory(Math.Max(FlushBytes, (long)rows * columns * sizeof(float)));
@@ -73,7 +70,6 @@ internal sealed unsafe class CudaGemm : IDisposable
         }
 
         _plans.Clear();
-        _fewRows?.Dispose();
         _workspace.Dispose();
         _library.Dispose();
     }

@@ -1,6 +1,6 @@
 namespace KvCluster.Inference.Backends.Cuda.Gemm;
 
-/// <summary>What becomes of a product. Numbers as in Kernels/few_rows.cu.</summary>
+/// <summary>What becomes of a product.</summary>
 internal enum GemmOutput
 {
     /// <summary>Written, bf16.</summary>

@@ -2,7 +2,7 @@ using KvCluster.Inference.Backends.Cuda.Interop;
 
 namespace KvCluster.Inference.Backends.Cuda.Gemm;
 
-/// <summary>How one shape is computed: by cuBLASLt, which sees columns where we have rows (output transposed = weights * input transposed), or by our own kernel.</summary>
+/// <summary>How cuBLASLt computes one shape. It sees columns where we have rows: output transposed = weights * input transposed.</summary>
 internal sealed unsafe class GemmPlan : IDisposable
 {
     private const int CandidateCount = 24;
@@ -12,17 +12,14 @@ internal sealed unsafe class GemmPlan : IDisposable
     private readonly CublasLtObject _layoutA;
     private readonly CublasLtObject _layoutB;
     private readonly CublasLtObject _layoutD;
-    private readonly (int Rows, int Columns, int Depth, GemmOutput Kind) _shape;
-    private readonly FewRowsGemm? _fewRows;
+    private readonly string _shape;
     private readonly float _beta;
     private readonly List<CublasLt.MatmulAlgorithm> _candidates = [];
     private CublasLt.MatmulAlgorithm _algorithm;
-    private bool _usesFewRows;
 
-    public GemmPlan(nint library, long workspaceBytes, FewRowsGemm? fewRows, int rows, int columns, int depth, GemmOutput kind)
+    public GemmPlan(nint library, long workspaceBytes, int rows, int columns, int depth, GemmOutput kind)
     {
-        _shape = (rows, columns, depth, kind);
-        _fewRows = FewRowsGemm.Takes(rows, columns, depth) ? fewRows : null;
+        _shape = $"{rows} x {columns} x {depth}, {kind}";
         _beta = kind == GemmOutput.AddToSingle ? 1 : 0;
         int type = kind == GemmOutput.BrainFloat ? CublasLt.BrainFloat : CublasLt.Single;
         Check(CublasLt.DescriptionCreate(out nint description, CublasLt.Compute32, CublasLt.Single), "cublasLtMatmulDescCreate");
@@ -42,7 +39,7 @@ internal sealed unsafe class GemmPlan : IDisposable
         Check(status, "cublasLtMatmulAlgoGetHeuristic");
         if (found == 0)
         {
-            throw new CudaException("CUBLAS_STATUS_NOT_SUPPORTED", "cublasLtMatmulAlgoGetHeuristic", _shape.ToString());
+            throw new CudaException("CUBLAS_STATUS_NOT_SUPPORTED", "cublasLtMatmulAlgoGetHeuristic", _shape);
         }
 
         for (int i = 0; i < found; i++)
@@ -53,7 +50,7 @@ internal sealed unsafe class GemmPlan : IDisposable
         _algorithm = _candidates[0];
     }
 
-    /// <summary>Tries what cuBLASLt proposes and our own kernel, with weights that are in no cache, and keeps what took the least time; waits for the device.</summary>
+    /// <summary>Tries what cuBLASLt proposes, with weights that are in no cache, and keeps what took the least time; waits for the device.</summary>
     /// <param name="library">Handle.</param>
     /// <param name="stream">Not being captured.</param>
     /// <param name="weights">As in <see cref="Run"/>, and so on.</param>
@@ -63,11 +60,11 @@ internal sealed unsafe class GemmPlan : IDisposable
     public void ChooseFastest(nint library, CudaStream stream, ulong weights, ulong input, DeviceMemory scratch, DeviceMemory workspace)
     {
         using CudaEvent start = new(isTimed: true), end = new(isTimed: true);
-        int fastest = 0;
+        CublasLt.MatmulAlgorithm fastest = _algorithm;
         TimeSpan least = TimeSpan.MaxValue;
-        for (int i = 0; i < _candidates.Count + (_fewRows is null ? 0 : 1); i++)
+        foreach (CublasLt.MatmulAlgorithm candidate in _candidates)
         {
-            Use(i);
+            _algorithm = candidate;
             for (int round = 0; round < TrialCount; round++)
             {
                 stream.Fill(scratch.Address, 0, scratch.SizeBytes);
@@ -78,22 +75,16 @@ internal sealed unsafe class GemmPlan : IDisposable
                 if (round > 0 && end.Since(start) < least)
                 {
                     least = end.Since(start);
-                    fastest = i;
+                    fastest = candidate;
                 }
             }
         }
 
-        Use(fastest);
+        _algorithm = fastest;
     }
 
     public void Run(nint library, CudaStream stream, ulong weights, ulong input, ulong output, DeviceMemory workspace)
     {
-        if (_usesFewRows)
-        {
-            _fewRows!.Multiply(stream, weights, input, output, _shape.Rows, _shape.Columns, _shape.Depth, _shape.Kind);
-            return;
-        }
-
         float alpha = 1, beta = _beta;
         fixed (CublasLt.MatmulAlgorithm* algorithm = &_algorithm)
         {
@@ -126,18 +117,11 @@ internal sealed unsafe class GemmPlan : IDisposable
         _layoutD.Dispose();
     }
 
-    /// <summary>One of cuBLASLt's, or after them our own.</summary>
-    private void Use(int candidate)
-    {
-        _usesFewRows = candidate == _candidates.Count;
-        _algorithm = _usesFewRows ? _algorithm : _candidates[candidate];
-    }
-
     private CublasLtObject Layout(int type, int rows, int columns)
     {
         Check(CublasLt.LayoutCreate(out nint layout, type, (ulong)rows, (ulong)columns, rows), "cublasLtMatrixLayoutCreate");
         return new CublasLtObject(layout, CublasLt.LayoutDestroy);
     }
 
-    private void Check(int status, string call) => CublasLt.ThrowOn(status, call, _shape.ToString());
+    private void Check(int status, string call) => CublasLt.ThrowOn(status, call, _shape);
 }
