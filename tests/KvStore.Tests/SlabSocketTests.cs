@@ -16,7 +16,7 @@ public sealed class SlabSocketTests
     private const string ForeignListener = """
         import os, socket, sys
         s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o777); s.listen(); print("ready", flush=True)
-        c = s.accept()[0]; heard = c.recv(99); heard and c.sendall(b"KVSLABS2" + bytes.fromhex(sys.argv[2])); print(heard, flush=True)
+        c = s.accept()[0]; heard = c.recv(99); heard and c.sendall(b"KVSLABS3" + bytes.fromhex(sys.argv[2])); print(heard, flush=True)
         """;
 
     [Fact]

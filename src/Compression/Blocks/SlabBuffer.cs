@@ -17,6 +17,9 @@ internal sealed unsafe class SlabBuffer(SlabPool pool) : MemoryManager<byte>
 
     public int CapacityBytes { get; private set; }
 
+    /// <summary>Where it begins in the memory of its pool that other processes may map; null when it is not in there.</summary>
+    public long? SharedOffset { get; private set; }
+
     /// <summary>Leases outstanding. Guarded by a lock on this object.</summary>
     public int LeaseCount { get; set; }
 
@@ -24,6 +27,7 @@ internal sealed unsafe class SlabBuffer(SlabPool pool) : MemoryManager<byte>
     {
         Extent = extent;
         CapacityBytes = (int)Math.Min(extent.SizeBytes, int.MaxValue);
+        SharedOffset = extent.Segment.SharedOffset + extent.Offset;
         _memory = extent.Segment.At(extent.Offset);
     }
 
@@ -54,6 +58,8 @@ internal sealed unsafe class SlabBuffer(SlabPool pool) : MemoryManager<byte>
     public override void Unpin()
     {
     }
+
+    public bool IsOf(SlabPool other) => pool == other;
 
     public void Return() => pool.Return(this);
 

@@ -31,6 +31,10 @@ public sealed class SlabLease : IDisposable
     /// <exception cref="ObjectDisposedException">This lease was disposed.</exception>
     public Span<byte> Span => Buffer.GetSpan()[..SizeBytes];
 
+    /// <summary>Where the slab begins in the pool's <see cref="SlabPool.SharedMemory"/>; null when it is another pool's or not in there.</summary>
+    /// <exception cref="ObjectDisposedException">This lease was disposed.</exception>
+    public long? SharedOffsetIn(SlabPool pool) => Buffer is { } buffer && buffer.IsOf(pool) ? buffer.SharedOffset : null;
+
     /// <summary>Where the lease was taken; empty but in DEBUG builds.</summary>
     internal string Owner { get; private set; } = "";
 

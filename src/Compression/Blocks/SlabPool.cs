@@ -18,6 +18,7 @@ public sealed partial class SlabPool(long maxRetainedBytes = SlabPool.DefaultMax
     private long _maxRetainedBytes = maxRetainedBytes;
     private int _rentedCount;
     private int _leakedCount;
+    private bool _wasShareRefused;
 
     /// <summary>The pool of the process.</summary>
     public static SlabPool Shared { get; } = new();
@@ -40,6 +41,8 @@ public sealed partial class SlabPool(long maxRetainedBytes = SlabPool.DefaultMax
                 _maxRetainedBytes = value;
                 _heap.GiveBack(value);
             }
+
+            DisposeRemoved();
         }
     }
 
@@ -91,6 +94,37 @@ public sealed partial class SlabPool(long maxRetainedBytes = SlabPool.DefaultMax
         }
     }
 
+    /// <summary>What other processes may map; null before <see cref="TryShareMemory"/>, and where that failed.</summary>
+    public SharedSlabMemory? SharedMemory
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _heap.Shared;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Has all memory that is taken from the system from now on lie where other processes can map it. It comes in small pages unless the system is set to huge ones for
+    /// shared memory: only processes that lend slabs should ask for it. Once and for all; again is nothing.
+    /// </summary>
+    /// <returns>Null where there is no such memory: all stays private.</returns>
+    public SharedSlabMemory? TryShareMemory()
+    {
+        lock (_lock)
+        {
+            if (_heap.Shared is null && !_wasShareRefused)
+            {
+                _heap.Shared = SharedSlabMemory.TryCreate();
+                _wasShareRefused = _heap.Shared is null;
+            }
+
+            return _heap.Shared;
+        }
+    }
+
     /// <summary>Memory of exactly <paramref name="sizeBytes"/> (1 or more), with one lease on it.</summary>
     /// <exception cref="InsufficientMemoryException">The system gives no more.</exception>
     public SlabLease Rent(int sizeBytes)
@@ -125,16 +159,22 @@ public sealed partial class SlabPool(long maxRetainedBytes = SlabPool.DefaultMax
             _heap.Trim();
             _heap.GiveBack(0);
         }
+
+        DisposeRemoved();
     }
 
     internal void Return(SlabBuffer buffer)
     {
+        IReadOnlyList<NativeSegment> removed;
         lock (_lock)
         {
             _heap.Return(buffer.Detach(), _maxRetainedBytes);
             _idleBuffers.Push(buffer);
             _rentedCount--;
+            removed = _heap.TakeRemoved();
         }
+
+        Dispose(removed);
     }
 
     /// <summary>Called by a finalizer, perhaps when all of the pool is garbage: no memory is touched or given back here.</summary>
@@ -145,6 +185,25 @@ public sealed partial class SlabPool(long maxRetainedBytes = SlabPool.DefaultMax
             _heap.Release(buffer.Detach());
             _rentedCount--;
             _leakedCount++;
+        }
+    }
+
+    private void DisposeRemoved()
+    {
+        IReadOnlyList<NativeSegment> removed;
+        lock (_lock)
+        {
+            removed = _heap.TakeRemoved();
+        }
+
+        Dispose(removed);
+    }
+
+    private static void Dispose(IReadOnlyList<NativeSegment> removed)
+    {
+        for (int i = 0; i < removed.Count; i++)
+        {
+            removed[i].Dispose();
         }
     }
 }

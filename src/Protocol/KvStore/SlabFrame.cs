@@ -40,6 +40,12 @@ public sealed class SlabFrame(BlockId blockId, int layer, int layerCount, SlabLe
 
     internal ReadOnlyMemory<byte> SlabMemory => _slab is { } slab ? slab.Memory : default;
 
+    /// <summary>Another right to the slab; null when there is none or it was taken.</summary>
+    internal SlabLease? ShareSlab() => _slab?.Share();
+
+    /// <summary>Where the slab begins in memory that other processes may map; null when it does not lie there.</summary>
+    internal long? SharedOffset => _slab?.SharedOffsetIn(SlabPool.Shared);
+
     /// <summary>Passes the slab to the caller, who disposes it. Null when there is none or it was taken before.</summary>
     public SlabLease? TakeSlab() => Interlocked.Exchange(ref _slab, null);
 

@@ -13,7 +13,7 @@ internal static unsafe partial class GatheredIo
     private const int DontWait = 0x40;
     private const int NoSignal = 0x4000;
 
-    private static readonly bool IsSupported = OperatingSystem.IsLinux() && Environment.Is64BitProcess;
+    internal static readonly bool IsSupported = OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
     /// <returns>Bytes sent. 0: none could be without waiting, or something is wrong; an ordinary send says what.</returns>
     public static int TrySend(Socket socket, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
@@ -48,20 +48,20 @@ internal static unsafe partial class GatheredIo
     }
 
     [LibraryImport("libc", EntryPoint = "sendmsg")]
-    private static partial nint SendMessage(SafeSocketHandle socket, Message* message, int flags);
+    internal static partial nint SendMessage(SafeSocketHandle socket, Message* message, int flags);
 
     [LibraryImport("libc", EntryPoint = "recvmsg")]
-    private static partial nint ReceiveMessage(SafeSocketHandle socket, Message* message, int flags);
+    internal static partial nint ReceiveMessage(SafeSocketHandle socket, Message* message, int flags);
 
     /// <summary>struct iovec.</summary>
-    private readonly struct IoVector(byte* start, int length)
+    internal readonly struct IoVector(byte* start, int length)
     {
         public readonly byte* Start = start;
         public readonly nint Length = length;
     }
 
     /// <summary>struct msghdr of 64-bit Linux.</summary>
-    private struct Message
+    internal struct Message
     {
         public void* Name;
         public uint NameSizeBytes;

@@ -12,6 +12,9 @@ public static partial class LocalSlabSocket
     /// <summary>Bytes of what tells one listener from another.</summary>
     public const int IdSizeBytes = 16;
 
+    /// <summary>What both ends send first: a greeting, who is meant, and what each lends (docs/slab-stream.md).</summary>
+    public const int GreetingSizeBytes = SlabSocket.GreetingSizeBytes + IdSizeBytes + MemoryOffer.SizeBytes + 1;
+
     /// <summary>What a socket's address holds (unix(7)), less the zero at its end.</summary>
     public const int MaxPathSizeBytes = 107;
 
@@ -83,7 +86,7 @@ public static partial class LocalSlabSocket
         return (null, limit.IsCancellationRequested);
     }
 
-    private static uint UserAt(Socket socket)
+    internal static uint UserAt(Socket socket)
     {
         Span<byte> credentials = stackalloc byte[CredentialsSizeBytes];
         socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials);

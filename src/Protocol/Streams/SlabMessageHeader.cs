@@ -12,6 +12,9 @@ public readonly record struct SlabMessageHeader
     /// <summary>Worker id, request or status.</summary>
     public const int MaxExtraSizeBytes = 4 << 20;
 
+    /// <summary>Of the place of a slab, before all other extra bytes of a Reference.</summary>
+    public const int PlaceSizeBytes = sizeof(long);
+
     private const int ChecksumOffset = 20;
     private const int AfterChecksumOffset = 24;
     private const int BlockIdOffset = 32;
@@ -31,6 +34,7 @@ public readonly record struct SlabMessageHeader
 
     public int Layer { get; init; }
 
+    /// <summary>Of a Taken: how many slabs.</summary>
     public int LayerCount { get; init; }
 
     public ulong Epoch { get; init; }
@@ -81,6 +85,8 @@ public readonly record struct SlabMessageHeader
         };
         // All but frames leave the rest at 0.
         bool isKnown = header.Kind == SlabMessageKind.Frame
+            || (header.Kind == SlabMessageKind.Reference && header is { SlabSizeBytes: > 0, ExtraSizeBytes: >= PlaceSizeBytes })
+            || (header.Kind == SlabMessageKind.Taken && header.LayerCount > 0 && header == new SlabMessageHeader { Kind = header.Kind, LayerCount = header.LayerCount })
             || (header.Kind is SlabMessageKind.Get or SlabMessageKind.End or SlabMessageKind.Status
                 && header == new SlabMessageHeader { Kind = header.Kind, ExtraSizeBytes = header.ExtraSizeBytes });
         return isKnown

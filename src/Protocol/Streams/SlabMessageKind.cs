@@ -16,4 +16,10 @@ public enum SlabMessageKind : byte
 
     /// <summary>Ends the call; the extra bytes are a SlabStreamStatus.</summary>
     Status = 4,
+
+    /// <summary>A frame whose slab the receiver copies out of the sender's memory: the first 8 of the extra bytes say where it begins. Unix sockets only.</summary>
+    Reference = 5,
+
+    /// <summary>So many slabs that were referred to have been copied since the last; comes the other way, in a call.</summary>
+    Taken = 6,
 }

@@ -7,11 +7,14 @@ using KvCluster.Compression.Blocks;
 namespace KvCluster.Protocol.Streams;
 
 /// <summary>
-/// One end of a slab stream: messages between a socket and rented slabs, copied by the kernel alone. One sender and one receiver at a time.
+/// One end of a slab stream: messages between a socket and rented slabs, copied by the kernel alone, or, within a machine, by the receiver out of the sender's memory. One
+/// sender and one receiver at a time.
 /// </summary>
-public sealed class SlabSocket(Socket socket) : IDisposable
+/// <param name="socket">The connection.</param>
+/// <param name="traffic">Counts what goes by reference.</param>
+public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = null) : IDisposable
 {
-    /// <summary>What both ends send first.</summary>
+    /// <summary>What both ends send first; on a Unix socket more follows (<see cref="LocalSlabSocket.GreetingSizeBytes"/>).</summary>
     public const int GreetingSizeBytes = 8;
 
     /// <summary>A stream that never waits would keep its thread; after so many bytes others have their turn.</summary>
@@ -20,23 +23,30 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     /// <summary>After extra bytes; headers hold their own, slabs theirs.</summary>
     private const int ChecksumSizeBytes = sizeof(uint);
 
-    private static ReadOnlySpan<byte> Greeting => "KVSLABS2"u8;
+    /// <summary>A copy takes a fraction of the time that a socket does.</summary>
+    private const int CopiedTurnShare = 4;
 
-    private readonly byte[] _sent = new byte[SlabMessageHeader.SizeBytes];
-    private readonly byte[] _received = new byte[SlabMessageHeader.SizeBytes];
+    private readonly SemaphoreSlim _sending = new(1);
+    private readonly byte[] _sent = new byte[1 << 10];
 
-    // Of the next header, those that came with the slab before it.
-    private int _receivedAhead;
+    // What was received and not looked at yet: of the next message, that which came with the slab before it.
+    private byte[] _ahead = new byte[SlabMessageHeader.SizeBytes];
+    private int _aheadStart;
+    private int _aheadEnd;
     private int _sentSinceTurn;
     private int _receivedSinceTurn;
 
     /// <summary>Whether the other end may still be there and has said nothing, as it should between calls.</summary>
-    public bool IsQuiet => _receivedAhead == 0 && socket.Connected && !socket.Poll(0, SelectMode.SelectRead);
+    public bool IsQuiet => _aheadStart == _aheadEnd && !IsLending && socket.Connected && !socket.Poll(0, SelectMode.SelectRead);
 
     /// <summary>When it was taken, on its pool's clock, because a better one was slow; null otherwise.</summary>
     internal long? StopgapSince { get; set; }
 
-    /// <summary>Both ends say what they speak, so that a wrong port is found out at once, and on a Unix socket whom they mean.</summary>
+    private static ReadOnlySpan<byte> Greeting => "KVSLABS2"u8;
+
+    private static ReadOnlySpan<byte> LocalGreeting => "KVSLABS3"u8;
+
+    /// <summary>Both ends say what they speak, so that a wrong port is found out at once, and on a Unix socket whom they mean and what memory they lend.</summary>
     /// <param name="identity">Of whoever listens; empty over TCP.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="InvalidDataException">The other end speaks something else, or means another.</exception>
@@ -44,13 +54,18 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     /// <exception cref="SocketException">The connection broke.</exception>
     public async Task GreetAsync(ReadOnlyMemory<byte> identity, CancellationToken cancellationToken)
     {
-        byte[] greeting = [.. Greeting, .. identity.Span];
+        byte[] greeting = [.. identity.IsEmpty ? Greeting : LocalGreeting, .. identity.Span];
         await SendAllAsync(greeting, default, cancellationToken);
         var answer = new byte[greeting.Length];
         await ReceiveWholeAsync(answer, cancellationToken);
         if (!answer.AsSpan().SequenceEqual(greeting))
         {
-            throw new InvalidDataException("the other end of the connection speaks no slab streams, or means another listener");
+            throw new InvalidDataException("the other end of the connection speaks no slab streams, another version, or means another listener");
+        }
+
+        if (!identity.IsEmpty)
+        {
+            await ExchangeMemoryAsync(cancellationToken);
         }
     }
 
@@ -63,7 +78,17 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     {
         byte[] workerId = isFirst ? Encoding.UTF8.GetBytes(frame.WorkerId) : [];
         SlabMessageHeader header = SlabMessageHeader.Of(frame) with { ExtraSizeBytes = workerId.Length };
-        await SendAllAsync(Begin(header, workerId), frame.SlabMemory, cancellationToken);
+        if (PlaceOf(frame) is { } place)
+        {
+            await LendAsync(frame, cancellationToken);
+            await ReferAsync(header, place, workerId, cancellationToken);
+            _sentSinceTurn -= header.SlabSizeBytes - (header.SlabSizeBytes / CopiedTurnShare);
+        }
+        else
+        {
+            await SendMessageAsync(header, workerId, frame.SlabMemory, cancellationToken);
+        }
+
         if ((_sentSinceTurn += header.SlabSizeBytes) >= TurnSizeBytes)
         {
             _sentSinceTurn = 0;
@@ -73,7 +98,7 @@ public sealed class SlabSocket(Socket socket) : IDisposable
 
     /// <summary>A message without a slab.</summary>
     public ValueTask SendAsync(SlabMessageKind kind, ReadOnlyMemory<byte> extra, CancellationToken cancellationToken = default) =>
-        SendAllAsync(Begin(new SlabMessageHeader { Kind = kind, ExtraSizeBytes = extra.Length }, extra), default, cancellationToken);
+        SendMessageAsync(new SlabMessageHeader { Kind = kind, ExtraSizeBytes = extra.Length }, extra, default, cancellationToken);
 
     /// <summary>The next message; null when the other end closed the connection before one.</summary>
     /// <exception cref="InvalidDataException">What came is no message, or was damaged on the way; a slab's own checksums are the receiver's to verify.</exception>
@@ -82,49 +107,44 @@ public sealed class SlabSocket(Socket socket) : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<SlabMessage?> ReceiveAsync(CancellationToken cancellationToken = default)
     {
-        int ahead = _receivedAhead;
-        _receivedAhead = 0;
-        if (ahead < SlabMessageHeader.SizeBytes && !await ReceiveAllAsync(_received.AsMemory(ahead), cancellationToken))
+        while (true)
         {
-            return ahead == 0 ? null : throw Ended();
-        }
-
-        SlabMessageHeader header = SlabMessageHeader.Read(_received);
-        byte[] extra = [];
-        if (header.ExtraSizeBytes > 0)
-        {
-            byte[] checkedBytes = new byte[header.ExtraSizeBytes + ChecksumSizeBytes];
-            await ReceiveWholeAsync(checkedBytes, cancellationToken);
-            extra = checkedBytes[..header.ExtraSizeBytes];
-            if (BinaryPrimitives.ReadUInt32LittleEndian(checkedBytes.AsSpan(extra.Length)) != Crc32C.Compute(extra))
+            if (!await ReceiveHeaderAsync(cancellationToken))
             {
-                throw new InvalidDataException($"the {extra.Length} extra bytes of a {header.Kind} were damaged on the way");
+                return null;
             }
-        }
 
-        if (header.SlabSizeBytes == 0)
-        {
-            return new SlabMessage(header, extra, null);
-        }
+            SlabMessageHeader header = SlabMessageHeader.Read(_ahead.AsSpan(_aheadStart));
+            _aheadStart += SlabMessageHeader.SizeBytes;
+            if (header.Kind == SlabMessageKind.Taken)
+            {
+                await NoteTakenAsync(header.LayerCount);
+                continue;
+            }
 
-        SlabLease slab = SlabPool.Shared.Rent(header.SlabSizeBytes);
-        try
-        {
-            await ReceiveSlabAsync(slab.Memory, cancellationToken);
-        }
-        catch
-        {
-            slab.Dispose();
-            throw;
-        }
+            byte[] extra = header.ExtraSizeBytes > 0 ? await ReceiveExtraAsync(header, cancellationToken) : [];
+            if (header.Kind is SlabMessageKind.End or SlabMessageKind.Status)
+            {
+                // Whoever lent the slabs of this call is to have them back when it ends.
+                await SendTakenAsync();
+            }
 
-        if ((_receivedSinceTurn += header.SlabSizeBytes) >= TurnSizeBytes)
-        {
-            _receivedSinceTurn = 0;
-            await Task.Yield();
-        }
+            if (header.SlabSizeBytes == 0)
+            {
+                return new SlabMessage(header, extra, null);
+            }
 
-        return new SlabMessage(header, extra, slab);
+            SlabMessage message = header.Kind == SlabMessageKind.Reference
+                ? CopySlab(header, extra)
+                : new SlabMessage(header, extra, await ReceiveSlabAsync(header.SlabSizeBytes, cancellationToken));
+            if ((_receivedSinceTurn += header.Kind == SlabMessageKind.Reference ? header.SlabSizeBytes / CopiedTurnShare : header.SlabSizeBytes) >= TurnSizeBytes)
+            {
+                _receivedSinceTurn = 0;
+                await Task.Yield();
+            }
+
+            return message;
+        }
     }
 
     /// <summary>Says that nothing more comes, and reads on until the other end is done too: what was said last is not lost in a reset.</summary>
@@ -137,22 +157,62 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         }
     }
 
-    public void Dispose() => socket.Dispose();
-
-    /// <summary>The bytes of a message before its slab, valid until the next.</summary>
-    private ReadOnlyMemory<byte> Begin(in SlabMessageHeader header, ReadOnlyMemory<byte> extra)
+    public void Dispose()
     {
-        if (extra.IsEmpty)
-        {
-            header.Write(_sent);
-            return _sent;
-        }
+        socket.Dispose();
+        DisposeMemory();
+    }
 
-        byte[] whole = new byte[SlabMessageHeader.SizeBytes + extra.Length + ChecksumSizeBytes];
-        header.Write(whole);
-        extra.CopyTo(whole.AsMemory(SlabMessageHeader.SizeBytes));
-        BinaryPrimitives.WriteUInt32LittleEndian(whole.AsSpan(^ChecksumSizeBytes..), Crc32C.Compute(extra.Span));
-        return whole;
+    private static int SizeOf(in SlabMessageHeader header) => SlabMessageHeader.SizeBytes + (header.ExtraSizeBytes > 0 ? header.ExtraSizeBytes + ChecksumSizeBytes : 0);
+
+    /// <summary>The bytes of a message before its slab.</summary>
+    private static void Write(Span<byte> destination, in SlabMessageHeader header, ReadOnlySpan<byte> extra)
+    {
+        header.Write(destination);
+        if (!extra.IsEmpty)
+        {
+            extra.CopyTo(destination[SlabMessageHeader.SizeBytes..]);
+            BinaryPrimitives.WriteUInt32LittleEndian(destination[(SlabMessageHeader.SizeBytes + extra.Length)..], Crc32C.Compute(extra));
+        }
+    }
+
+    /// <summary>A message, after those that wait.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SendMessageAsync(SlabMessageHeader header, ReadOnlyMemory<byte> extra, ReadOnlyMemory<byte> slab, CancellationToken cancellationToken)
+    {
+        int sizeBytes = SizeOf(header);
+        await _sending.WaitAsync(cancellationToken);
+        try
+        {
+            if (_waitingBytes + sizeBytes > _sent.Length)
+            {
+                await SendWaitingAsync(default, cancellationToken);
+            }
+
+            if (sizeBytes > _sent.Length)
+            {
+                byte[] whole = new byte[sizeBytes];
+                Write(whole, header, extra.Span);
+                await SendAllAsync(whole, slab, cancellationToken);
+                return;
+            }
+
+            Write(_sent.AsSpan(_waitingBytes), header, extra.Span);
+            _waitingBytes += sizeBytes;
+            await SendWaitingAsync(slab, cancellationToken);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    /// <summary>Messages that wait, and the slab of the last one.</summary>
+    private ValueTask SendWaitingAsync(ReadOnlyMemory<byte> slab, CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte> bytes = _sent.AsMemory(0, _waitingBytes);
+        (_waitingBytes, _waitingCount) = (0, 0);
+        return SendAllAsync(bytes, slab, cancellationToken);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -169,47 +229,100 @@ public sealed class SlabSocket(Socket socket) : IDisposable
         }
     }
 
-    /// <summary>A slab and, of what follows it, as much of the next header as is there already.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask ReceiveSlabAsync(Memory<byte> slab, CancellationToken cancellationToken)
+    /// <summary>At least a header, if there is one, ahead.</summary>
+    /// <returns>False when the connection ended before one.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ReceiveHeaderAsync(CancellationToken cancellationToken)
     {
-        for (int received = 0; received < slab.Length;)
+        if (_untakenBytes >= TakenSizeBytes)
         {
-            int count = GatheredIo.TryReceive(socket, slab.Span[received..], _received);
-            if (count == 0 && (count = await socket.ReceiveAsync(slab[received..], cancellationToken)) == 0)
+            await SendTakenAsync();
+        }
+
+        if (_aheadEnd - _aheadStart < SlabMessageHeader.SizeBytes)
+        {
+            _ahead.AsSpan(_aheadStart.._aheadEnd).CopyTo(_ahead);
+            (_aheadStart, _aheadEnd) = (0, _aheadEnd - _aheadStart);
+        }
+
+        while (_aheadEnd - _aheadStart < SlabMessageHeader.SizeBytes)
+        {
+            ValueTask<int> receiving = socket.ReceiveAsync(_ahead.AsMemory(_aheadEnd), cancellationToken);
+            if (!receiving.IsCompleted)
             {
-                throw Ended();
+                // Before this end waits for more, the other one has back what it may be waiting for.
+                await SendTakenAsync();
             }
 
-            received += count;
-            _receivedAhead = Math.Max(0, received - slab.Length);
+            int count = await receiving;
+            if (count == 0)
+            {
+                return _aheadEnd == 0 ? false : throw Ended();
+            }
+
+            _aheadEnd += count;
         }
+
+        return true;
     }
 
-    private async ValueTask ReceiveWholeAsync(Memory<byte> bytes, CancellationToken cancellationToken)
+    private async ValueTask<byte[]> ReceiveExtraAsync(SlabMessageHeader header, CancellationToken cancellationToken)
     {
-        if (!await ReceiveAllAsync(bytes, cancellationToken))
+        byte[] bytes = new byte[header.ExtraSizeBytes + ChecksumSizeBytes];
+        int ahead = TakeAhead(bytes);
+        await ReceiveWholeAsync(bytes.AsMemory(ahead), cancellationToken);
+        byte[] extra = bytes[..header.ExtraSizeBytes];
+        return BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(extra.Length)) == Crc32C.Compute(extra)
+            ? extra
+            : throw new InvalidDataException($"the {extra.Length} extra bytes of a {header.Kind} were damaged on the way");
+    }
+
+    /// <summary>A slab and, of what follows it, as much as is there already and fits.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<SlabLease> ReceiveSlabAsync(int sizeBytes, CancellationToken cancellationToken)
+    {
+        SlabLease slab = SlabPool.Shared.Rent(sizeBytes);
+        try
         {
-            throw Ended();
+            for (int received = TakeAhead(slab.Span); received < sizeBytes;)
+            {
+                int count = GatheredIo.TryReceive(socket, slab.Span[received..], _ahead);
+                if (count == 0 && (count = await socket.ReceiveAsync(slab.Memory[received..], cancellationToken)) == 0)
+                {
+                    throw Ended();
+                }
+
+                received += count;
+                (_aheadStart, _aheadEnd) = (0, Math.Max(0, received - sizeBytes));
+            }
+
+            return slab;
+        }
+        catch
+        {
+            slab.Dispose();
+            throw;
         }
     }
 
-    /// <summary>False when the connection ended before the first byte.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ReceiveAllAsync(Memory<byte> bytes, CancellationToken cancellationToken)
+    /// <summary>What was received already, as far as it fits.</summary>
+    private int TakeAhead(Span<byte> destination)
+    {
+        int count = Math.Min(_aheadEnd - _aheadStart, destination.Length);
+        _ahead.AsSpan(_aheadStart, count).CopyTo(destination);
+        _aheadStart += count;
+        return count;
+    }
+
+    /// <exception cref="IOException">The connection ended before the last byte.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask ReceiveWholeAsync(Memory<byte> bytes, CancellationToken cancellationToken)
     {
         for (int received = 0; received < bytes.Length;)
         {
             int count = await socket.ReceiveAsync(bytes[received..], cancellationToken);
-            if (count == 0)
-            {
-                return received == 0 ? false : throw Ended();
-            }
-
-            received += count;
+            received += count > 0 ? count : throw Ended();
         }
-
-        return true;
     }
 
     private static IOException Ended() => new("the connection ended in the middle of a message");

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using KvCluster.Compression.Blocks;
 using KvCluster.V1;
 
 namespace KvCluster.Protocol.Streams;
@@ -21,6 +22,12 @@ public sealed class SlabStreamInvoker : CallInvoker, IDisposable
         _grpc = grpc;
         if (Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) && uri.Scheme == Uri.UriSchemeHttp)
         {
+            if (usesLocalSockets && LocalSlabSocket.IsSupported)
+            {
+                // Before the first slab is rented: those that are can't be lent.
+                SlabPool.Shared.TryShareMemory();
+            }
+
             _pool = new SlabConnectionPool(cancellationToken => LocateAsync(uri.DnsSafeHost, usesLocalSockets, cancellationToken), time ?? TimeProvider.System);
         }
     }

@@ -53,6 +53,12 @@ internal sealed class SlabConnection(SlabSocket socket, ReadOnlyMemory<byte> soc
             SlabMessage? next = await socket.ReceiveAsync(stopping);
             while (next is { } message)
             {
+                if (socket.IsLending)
+                {
+                    message.Slab?.Dispose();
+                    throw new InvalidDataException("a client began a call before it had taken what the last one lent it");
+                }
+
                 switch (message.Kind)
                 {
                     case SlabMessageKind.Get:

@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using Google.Protobuf;
+using KvCluster.Compression.Blocks;
 using KvCluster.Protocol.Streams;
 using KvCluster.ServiceDefaults.Hosting;
 using KvCluster.V1;
@@ -21,6 +22,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
     private readonly ConcurrentDictionary<SlabConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly Meter _meter = new("kvcluster.slab_streams");
+    private readonly SlabTraffic _traffic = new();
     private long _brokenCount;
     private Socket? _listener;
     private SlabSocketFile? _file;
@@ -45,6 +47,9 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
 
     /// <summary>Connections that were closed because what came was no message, e.g. damaged on the way, or none that may come then.</summary>
     public long BrokenCount => Interlocked.Read(ref _brokenCount);
+
+    /// <summary>Slabs that went by reference, either way.</summary>
+    public long ReferredSlabCount => _traffic.ReferredSlabCount;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -77,6 +82,8 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
         _listener = listener;
         _meter.CreateObservableGauge("kvcluster.slab_streams.connections", () => ConnectionCount, null, "Connections that are open.");
         _meter.CreateObservableCounter("kvcluster.slab_streams.broken.connections", () => BrokenCount, null, "Connections closed because what came was damaged or out of place.");
+        _meter.CreateObservableCounter("kvcluster.slab_streams.referred.slabs", () => _traffic.ReferredSlabCount, null, "Slabs sent or received by reference.");
+        _meter.CreateObservableCounter("kvcluster.slab_streams.referred.bytes", () => _traffic.ReferredByteCount, "By", "Bytes of slabs sent or received by reference.");
         OpenSocketFile();
         _accepting = Task.WhenAll(AcceptAsync(listener, default), _file is null ? Task.CompletedTask : AcceptAsync(_file.Listener, _file.Id));
         return Task.CompletedTask;
@@ -112,6 +119,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
         try
         {
             _file = SlabSocketFile.Open(endpoint.SlabSocketFolder, Backlog);
+            SlabPool.Shared.TryShareMemory();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or SocketException)
         {
@@ -156,7 +164,7 @@ public sealed class SlabListener(SlabEndpoint endpoint, ISlabCalls calls, TimePr
                 continue;
             }
 
-            var connection = new SlabConnection(new SlabSocket(socket), socketId, calls, () => Interlocked.Increment(ref _brokenCount), logger);
+            var connection = new SlabConnection(new SlabSocket(socket, _traffic), socketId, calls, () => Interlocked.Increment(ref _brokenCount), logger);
             var done = new TaskCompletionSource();
             _connections[connection] = done.Task;
             _ = ServeAsync(connection, done);

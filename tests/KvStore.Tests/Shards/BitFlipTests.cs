@@ -158,7 +158,7 @@ public sealed class BitFlipTests
         if (isLocal)
         {
             TestShard local = await cluster.AddAsync();
-            return FaultyLink.Before(local.Listener.Advertised.SlabSocket, SlabSocket.GreetingSizeBytes + LocalSlabSocket.IdSizeBytes);
+            return FaultyLink.Before(local.Listener.Advertised.SlabSocket, LocalSlabSocket.GreetingSizeBytes);
         }
 
         var link = new FaultyLink { SparedBytes = SlabSocket.GreetingSizeBytes };

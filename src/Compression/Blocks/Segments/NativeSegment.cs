@@ -9,21 +9,34 @@ internal sealed unsafe class NativeSegment : IDisposable
     private const int AlignmentBytes = 64;
 
     private readonly bool _isMapped;
+    private readonly SharedSlabMemory? _shared;
     private readonly ulong[] _touched;
     private byte* _start;
     private bool _hasHoles;
 
-    public NativeSegment(long sizeBytes)
+    /// <param name="sizeBytes">From 2 MiB on a multiple of that.</param>
+    /// <param name="shared">Where it is to lie, if it can.</param>
+    public NativeSegment(long sizeBytes, SharedSlabMemory? shared = null)
     {
         SizeBytes = sizeBytes;
         _isMapped = NativePages.CanMap(sizeBytes);
         _touched = new ulong[((sizeBytes - 1) / NativePages.PageBytes / 64) + 1];
+        if (shared is not null && shared.TryTake(sizeBytes, out long offset, out _start))
+        {
+            _shared = shared;
+            SharedOffset = offset;
+            return;
+        }
+
         _start = _isMapped ? NativePages.Map(sizeBytes) : (byte*)NativeMemory.AlignedAlloc((nuint)sizeBytes, AlignmentBytes);
     }
 
     ~NativeSegment() => Free();
 
     public long SizeBytes { get; }
+
+    /// <summary>Where it begins in the memory that other processes may map; null when it is not in there.</summary>
+    public long? SharedOffset { get; }
 
     /// <summary>Bytes of the pages that were touched and not given back.</summary>
     public long ResidentBytes { get; private set; }
@@ -60,7 +73,17 @@ internal sealed unsafe class NativeSegment : IDisposable
             NativePages.ForbidHugePages(_start, SizeBytes);
         }
 
-        NativePages.Discard(At(first * NativePages.PageBytes), (last - first + 1) * NativePages.PageBytes);
+        byte* start = At(first * NativePages.PageBytes);
+        long discardedBytes = (last - first + 1) * NativePages.PageBytes;
+        if (_shared is not null)
+        {
+            SharedFile.Remove(start, discardedBytes);
+        }
+        else
+        {
+            NativePages.Discard(start, discardedBytes);
+        }
+
         GC.KeepAlive(this);
     }
 
@@ -95,7 +118,11 @@ internal sealed unsafe class NativeSegment : IDisposable
             return;
         }
 
-        if (_isMapped)
+        if (_shared is not null)
+        {
+            _shared.Return(SharedOffset!.Value, SizeBytes, start);
+        }
+        else if (_isMapped)
         {
             NativePages.Unmap(start, SizeBytes);
         }

@@ -16,6 +16,7 @@ internal sealed class SlabHeap
     private const long MaxSegmentBytes = 32 << 20;
 
     private readonly List<NativeSegment> _segments = [];
+    private List<NativeSegment> _removed = [];
     private readonly FreeExtents _free = new();
     private SlabExtent? _firstTouched;
     private SlabExtent? _lastTouched;
@@ -25,6 +26,9 @@ internal sealed class SlabHeap
     public long RentedBytes { get; private set; }
 
     public long ResidentBytes { get; private set; }
+
+    /// <summary>Where new segments lie from now on, as far as it has room.</summary>
+    public SharedSlabMemory? Shared { get; set; }
 
     public IReadOnlyList<NativeSegment> Segments => _segments;
 
@@ -112,17 +116,30 @@ internal sealed class SlabHeap
         }
     }
 
+    /// <summary>Segments that are no longer of this heap, to be disposed by the caller without the pool's lock: giving shared memory back takes a microsecond a page.</summary>
+    public IReadOnlyList<NativeSegment> TakeRemoved()
+    {
+        if (_removed.Count == 0)
+        {
+            return [];
+        }
+
+        List<NativeSegment> removed = _removed;
+        _removed = [];
+        return removed;
+    }
+
     private SlabExtent AddSegment(long roundedBytes)
     {
         // As much again as there is, so that a small pool stays small; a slab that is larger has a segment of its own.
-        long sizeBytes = Math.Clamp(ReservedBytes, MinSegmentBytes, MaxSegmentBytes);
+        long sizeBytes = Math.Clamp(ReservedBytes, Shared is null ? MinSegmentBytes : NativePages.HugePageBytes, MaxSegmentBytes);
         sizeBytes = Math.Max(sizeBytes, roundedBytes);
         if (sizeBytes >= NativePages.HugePageBytes)
         {
             sizeBytes = (sizeBytes + NativePages.HugePageBytes - 1) & -NativePages.HugePageBytes;
         }
 
-        var segment = new NativeSegment(sizeBytes);
+        var segment = new NativeSegment(sizeBytes, Shared);
         var extent = new SlabExtent(segment, 0, sizeBytes) { IsFree = true };
         segment.First = extent;
         _segments.Add(segment);
@@ -138,7 +155,7 @@ internal sealed class SlabHeap
         _segments.Remove(whole.Segment);
         ReservedBytes -= whole.Segment.SizeBytes;
         ResidentBytes -= whole.Segment.ResidentBytes;
-        whole.Segment.Dispose();
+        _removed.Add(whole.Segment);
     }
 
     private void Split(SlabExtent extent, long sizeBytes, bool mayBeTouched)

@@ -1,0 +1,259 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using KvCluster.Compression.Blocks;
+using Microsoft.Win32.SafeHandles;
+
+namespace KvCluster.Protocol.Streams;
+
+/// <summary>What both ends of a Unix socket do with each other's memory.</summary>
+public sealed partial class SlabSocket
+{
+    /// <summary>Smaller slabs are sent: a reference costs as much as their bytes do.</summary>
+    internal const int MinReferredSizeBytes = 16 << 10;
+
+    /// <summary>References that come at a time, with one system call.</summary>
+    private const int AheadSizeBytes = 8 << 10;
+
+    /// <summary>After so many bytes were copied, whoever lent them may have them back.</summary>
+    private const int TakenSizeBytes = 1 << 20;
+
+    /// <summary>Of references that wait for others.</summary>
+    private const int MaxWaitingCount = 8;
+
+    private LentSlabs? _lent;
+    private PeerMemory? _peer;
+    private int _waitingBytes;
+    private int _waitingCount;
+    private int _untakenCount;
+    private long _untakenBytes;
+    private volatile bool _isDisposed;
+
+    /// <summary>Whether slabs that the other end was referred to are not taken yet.</summary>
+    public bool IsLending => _lent is { Count: > 0 };
+
+    /// <summary>Whether this end can refer the other one to its slabs.</summary>
+    internal bool CanLend => _lent is not null;
+
+    /// <summary>Whether the other end can refer this one to its slabs.</summary>
+    internal bool CanBorrow => _peer is not null;
+
+    /// <summary>Both ends say what they lend, and whether they can read what the other does. Whatever prevents it costs the speed alone.</summary>
+    private async Task ExchangeMemoryAsync(CancellationToken cancellationToken)
+    {
+        // Who is another user, root, gets bytes.
+        bool isTrusted = GatheredIo.IsSupported && LocalSlabSocket.UserAt(socket) == LocalSlabSocket.UserId;
+        SharedSlabMemory? memory = isTrusted ? SlabPool.Shared.SharedMemory : null;
+        LentSlabs? lent = memory is null ? null : LentSlabs.TryCreate(memory);
+        SafeFileHandle? file = null;
+        try
+        {
+            byte[] bytes = new byte[MemoryOffer.SizeBytes];
+            (lent?.Offer ?? MemoryOffer.None).Write(bytes);
+            if (lent is null)
+            {
+                await SendAllAsync(bytes, default, cancellationToken);
+            }
+            else if (DescriptorIo.TrySend(socket, bytes, memory!.File) < bytes.Length)
+            {
+                throw new IOException("the connection took no open file");
+            }
+
+            int received = 0;
+            if (GatheredIo.IsSupported)
+            {
+                await socket.ReceiveAsync(bytes.AsMemory(0, 1), SocketFlags.Peek, cancellationToken);
+                received = Math.Max(0, DescriptorIo.TryReceive(socket, bytes, out file));
+            }
+
+            await ReceiveWholeAsync(bytes.AsMemory(received), cancellationToken);
+            var offer = MemoryOffer.Read(bytes);
+            PeerMemory? peer = file is not null && isTrusted && offer != MemoryOffer.None ? PeerMemory.TryMap(file, offer) : null;
+            if (peer is not null)
+            {
+                _ahead = new byte[AheadSizeBytes];
+                Keep(ref _peer, peer);
+            }
+
+            await SendAllAsync(new[] { peer is null ? (byte)0 : (byte)1 }, default, cancellationToken);
+            await ReceiveWholeAsync(bytes.AsMemory(0, 1), cancellationToken);
+            if (bytes[0] == 1 && lent is not null)
+            {
+                LentSlabs kept = lent;
+                lent = null;
+                Keep(ref _lent, kept);
+            }
+        }
+        finally
+        {
+            lent?.Dispose();
+            file?.Dispose();
+        }
+    }
+
+    /// <summary>Where the other end finds the slab of a frame; null: it is to be sent.</summary>
+    private long? PlaceOf(SlabFrame frame) => _lent is not null && frame.SlabBytes.Length >= MinReferredSizeBytes ? frame.SharedOffset : null;
+
+    private async ValueTask LendAsync(SlabFrame frame, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        SlabLease slab = frame.ShareSlab()!;
+        while (!_lent!.TryAdd(slab))
+        {
+            try
+            {
+                await _lent.WaitForRoomAsync(cancellationToken);
+            }
+            catch
+            {
+                slab.Dispose();
+                throw;
+            }
+        }
+
+        traffic?.Note(slab.SizeBytes);
+    }
+
+    /// <summary>
+    /// A reference, which waits for others unless the other end has nothing to do: it says when it has, by taking, so that none waits for long. Every system call saved here is one
+    /// there, too, and a thread less to wake.
+    /// </summary>
+    private async ValueTask ReferAsync(SlabMessageHeader header, long place, ReadOnlyMemory<byte> workerId, CancellationToken cancellationToken)
+    {
+        header = header with { Kind = SlabMessageKind.Reference, ExtraSizeBytes = SlabMessageHeader.PlaceSizeBytes + workerId.Length };
+        int sizeBytes = SizeOf(header);
+        if (sizeBytes > _sent.Length)
+        {
+            await SendMessageAsync(header, Extra(place, workerId.Span), default, cancellationToken);
+            return;
+        }
+
+        await _sending.WaitAsync(cancellationToken);
+        try
+        {
+            if (_waitingBytes + sizeBytes > _sent.Length)
+            {
+                await SendWaitingAsync(default, cancellationToken);
+            }
+
+            WriteReference(_sent.AsSpan(_waitingBytes), header, place, workerId.Span);
+            _waitingBytes += sizeBytes;
+            _waitingCount++;
+
+            // Whoever takes looks for those that wait after that, this looks for those that are to be taken after it has one waiting: one of them sees the other.
+            Interlocked.MemoryBarrier();
+            if (_waitingCount >= MaxWaitingCount || _lent!.Count <= _waitingCount)
+            {
+                await SendWaitingAsync(default, cancellationToken);
+            }
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    private static void WriteReference(Span<byte> destination, in SlabMessageHeader header, long place, ReadOnlySpan<byte> workerId)
+    {
+        Span<byte> extra = stackalloc byte[header.ExtraSizeBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(extra, place);
+        workerId.CopyTo(extra[SlabMessageHeader.PlaceSizeBytes..]);
+        Write(destination, header, extra);
+    }
+
+    private static byte[] Extra(long place, ReadOnlySpan<byte> workerId)
+    {
+        byte[] extra = new byte[SlabMessageHeader.PlaceSizeBytes + workerId.Length];
+        BinaryPrimitives.WriteInt64LittleEndian(extra, place);
+        workerId.CopyTo(extra.AsSpan(SlabMessageHeader.PlaceSizeBytes));
+        return extra;
+    }
+
+    /// <summary>The frame that a reference stands for.</summary>
+    private SlabMessage CopySlab(in SlabMessageHeader header, byte[] extra)
+    {
+        PeerMemory peer = _peer ?? throw new InvalidDataException("the other end refers to memory that it does not lend");
+        SlabLease slab = SlabPool.Shared.Rent(header.SlabSizeBytes);
+        try
+        {
+            peer.Copy(BinaryPrimitives.ReadInt64LittleEndian(extra), slab.Span);
+        }
+        catch
+        {
+            slab.Dispose();
+            throw;
+        }
+
+        _untakenCount++;
+        _untakenBytes += header.SlabSizeBytes;
+        traffic?.Note(header.SlabSizeBytes);
+        int restSizeBytes = extra.Length - SlabMessageHeader.PlaceSizeBytes;
+        return new SlabMessage(header with { Kind = SlabMessageKind.Frame, ExtraSizeBytes = restSizeBytes }, restSizeBytes == 0 ? [] : extra[SlabMessageHeader.PlaceSizeBytes..], slab);
+    }
+
+    private async ValueTask NoteTakenAsync(int count)
+    {
+        if (_lent is null)
+        {
+            throw new InvalidDataException("the other end took slabs and was lent none");
+        }
+
+        _lent.Take(count);
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _waitingCount) == 0)
+        {
+            return;
+        }
+
+        await _sending.WaitAsync();
+        try
+        {
+            if (_waitingCount > 0)
+            {
+                await SendWaitingAsync(default, CancellationToken.None);
+            }
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    private async ValueTask SendTakenAsync()
+    {
+        if (_untakenCount == 0)
+        {
+            return;
+        }
+
+        var taken = new SlabMessageHeader { Kind = SlabMessageKind.Taken, LayerCount = _untakenCount };
+        (_untakenCount, _untakenBytes) = (0, 0);
+        try
+        {
+            await SendMessageAsync(taken, default, default, CancellationToken.None);
+        }
+        catch (SocketException)
+        {
+            // Whoever is gone needs nothing back; the receive says so.
+        }
+    }
+
+    /// <summary>Unless this end was disposed of meanwhile.</summary>
+    private void Keep<T>(ref T? field, T value)
+        where T : class, IDisposable
+    {
+        Volatile.Write(ref field, value);
+        Interlocked.MemoryBarrier();
+        if (_isDisposed)
+        {
+            value.Dispose();
+        }
+    }
+
+    private void DisposeMemory()
+    {
+        _isDisposed = true;
+        Interlocked.MemoryBarrier();
+        _lent?.Dispose();
+        _peer?.Dispose();
+    }
+}
