@@ -68,7 +68,9 @@ internal sealed class TestStore : IAsyncDisposable
             DataFolder = dataFolder,
             DiskBudgetBytes = 64 << 20,
         };
-        options.SlabSocketFolder = transport == Transport.LocalSlabStreams ? options.SlabSocketFolder : "";
+        options.SlabSocketFolder = transport is Transport.LocalSlabStreams or Transport.ReferredSlabs ? options.SlabSocketFolder : "";
+        SlabPool.Shared.Trim();
+        SlabSocket.MinReferredSizeBytes = transport == Transport.ReferredSlabs ? 1 : SlabSocket.DefaultMinReferredSizeBytes;
         configure?.Invoke(options);
         builder.AddServiceDefaults("kvstore-test").AddKvStore(options);
         WebApplication app = builder.Build();
@@ -81,7 +83,7 @@ internal sealed class TestStore : IAsyncDisposable
         }
 
         // Whichever was meant is what is tested.
-        Assert.Equal(transport == Transport.LocalSlabStreams ? store.Listener.ConnectionCount : 0, store.Listener.LocalConnectionCount);
+        Assert.Equal(transport is Transport.LocalSlabStreams or Transport.ReferredSlabs ? store.Listener.ConnectionCount : 0, store.Listener.LocalConnectionCount);
 
         return store;
     }
@@ -165,6 +167,7 @@ internal sealed class TestStore : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        SlabSocket.MinReferredSizeBytes = SlabSocket.DefaultMinReferredSizeBytes;
         await EventuallyAsync(stat => stat is { ReadBlockCount: 0, PendingBlockCount: 0, WaitingReaderCount: 0 });
         Tier.CheckIntegrity();
         _streams?.Dispose();

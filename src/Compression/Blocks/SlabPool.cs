@@ -113,16 +113,21 @@ public sealed partial class SlabPool(long maxRetainedBytes = SlabPool.DefaultMax
     /// <returns>Null where there is no such memory: all stays private.</returns>
     public SharedSlabMemory? TryShareMemory()
     {
+        SharedSlabMemory? shared;
         lock (_lock)
         {
             if (_heap.Shared is null && !_wasShareRefused)
             {
                 _heap.Shared = SharedSlabMemory.TryCreate();
                 _wasShareRefused = _heap.Shared is null;
+                _heap.Trim();
             }
 
-            return _heap.Shared;
+            shared = _heap.Shared;
         }
+
+        DisposeRemoved();
+        return shared;
     }
 
     /// <summary>Memory of exactly <paramref name="sizeBytes"/> (1 or more), with one lease on it.</summary>

@@ -9,7 +9,7 @@ namespace KvCluster.Protocol.Streams;
 public sealed partial class SlabSocket
 {
     /// <summary>Smaller slabs are sent: a reference costs as much as their bytes do.</summary>
-    internal const int MinReferredSizeBytes = 16 << 10;
+    internal const int DefaultMinReferredSizeBytes = 16 << 10;
 
     /// <summary>References that come at a time, with one system call.</summary>
     private const int AheadSizeBytes = 8 << 10;
@@ -27,6 +27,9 @@ public sealed partial class SlabSocket
     private int _untakenCount;
     private long _untakenBytes;
     private volatile bool _isDisposed;
+
+    /// <summary>For tests, whose slabs are small, another than the default.</summary>
+    internal static int MinReferredSizeBytes { get; set; } = DefaultMinReferredSizeBytes;
 
     /// <summary>Whether slabs that the other end was referred to are not taken yet.</summary>
     public bool IsLending => _lent is { Count: > 0 };
