@@ -18,7 +18,7 @@ public sealed partial class SlabSocket
     private const int TakenSizeBytes = 1 << 20;
 
     /// <summary>Of references that wait for others.</summary>
-    private const int MaxWaitingCount = 8;
+    private const int MaxWaitingCount = 16;
 
     private LentSlabs? _lent;
     private PeerMemory? _peer;
@@ -171,14 +171,35 @@ public sealed partial class SlabSocket
         return extra;
     }
 
+    /// <summary>The place of a slab, where nothing else comes with it and it is here already, as nearly always.</summary>
+    private bool TryReadPlace(in SlabMessageHeader header, out long place)
+    {
+        place = 0;
+        ReadOnlySpan<byte> bytes = _ahead.AsSpan(_aheadStart.._aheadEnd);
+        if (header is not { Kind: SlabMessageKind.Reference, ExtraSizeBytes: SlabMessageHeader.PlaceSizeBytes } || bytes.Length < SlabMessageHeader.PlaceSizeBytes + ChecksumSizeBytes)
+        {
+            return false;
+        }
+
+        // What is damaged is refused by whoever reads it in full.
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[SlabMessageHeader.PlaceSizeBytes..]) != Crc32C.Compute(bytes[..SlabMessageHeader.PlaceSizeBytes]))
+        {
+            return false;
+        }
+
+        place = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        _aheadStart += SlabMessageHeader.PlaceSizeBytes + ChecksumSizeBytes;
+        return true;
+    }
+
     /// <summary>The frame that a reference stands for.</summary>
-    private SlabMessage CopySlab(in SlabMessageHeader header, byte[] extra)
+    private SlabMessage CopySlab(in SlabMessageHeader header, long place, byte[] extra)
     {
         PeerMemory peer = _peer ?? throw new InvalidDataException("the other end refers to memory that it does not lend");
         SlabLease slab = SlabPool.Shared.Rent(header.SlabSizeBytes);
         try
         {
-            peer.Copy(BinaryPrimitives.ReadInt64LittleEndian(extra), slab.Span);
+            peer.Copy(place, slab.Span);
         }
         catch
         {
@@ -189,8 +210,25 @@ public sealed partial class SlabSocket
         _untakenCount++;
         _untakenBytes += header.SlabSizeBytes;
         traffic?.Note(header.SlabSizeBytes);
-        int restSizeBytes = extra.Length - SlabMessageHeader.PlaceSizeBytes;
-        return new SlabMessage(header with { Kind = SlabMessageKind.Frame, ExtraSizeBytes = restSizeBytes }, restSizeBytes == 0 ? [] : extra[SlabMessageHeader.PlaceSizeBytes..], slab);
+        return new SlabMessage(header with { Kind = SlabMessageKind.Frame, ExtraSizeBytes = extra.Length }, extra, slab);
+    }
+
+    /// <summary>A received message, after others have had their turn when this end has received for long without waiting.</summary>
+    private ValueTask<SlabMessage> TakeTurnAsync(in SlabMessage message)
+    {
+        if ((_receivedSinceTurn += message.Header.SlabSizeBytes) < TurnSizeBytes)
+        {
+            return ValueTask.FromResult(message);
+        }
+
+        _receivedSinceTurn = 0;
+        return YieldAsync(message);
+    }
+
+    private static async ValueTask<SlabMessage> YieldAsync(SlabMessage message)
+    {
+        await Task.Yield();
+        return message;
     }
 
     private async ValueTask NoteTakenAsync(int count)

@@ -23,11 +23,8 @@ public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = nul
     /// <summary>After extra bytes; headers hold their own, slabs theirs.</summary>
     private const int ChecksumSizeBytes = sizeof(uint);
 
-    /// <summary>A copy takes a fraction of the time that a socket does.</summary>
-    private const int CopiedTurnShare = 4;
-
     private readonly SemaphoreSlim _sending = new(1);
-    private readonly byte[] _sent = new byte[1 << 10];
+    private readonly byte[] _sent = new byte[2 << 10];
 
     // What was received and not looked at yet: of the next message, that which came with the slab before it.
     private byte[] _ahead = new byte[SlabMessageHeader.SizeBytes];
@@ -82,7 +79,6 @@ public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = nul
         {
             await LendAsync(frame, cancellationToken);
             await ReferAsync(header, place, workerId, cancellationToken);
-            _sentSinceTurn -= header.SlabSizeBytes - (header.SlabSizeBytes / CopiedTurnShare);
         }
         else
         {
@@ -122,6 +118,11 @@ public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = nul
                 continue;
             }
 
+            if (TryReadPlace(header, out long place))
+            {
+                return await TakeTurnAsync(CopySlab(header, place, []));
+            }
+
             byte[] extra = header.ExtraSizeBytes > 0 ? await ReceiveExtraAsync(header, cancellationToken) : [];
             if (header.Kind is SlabMessageKind.End or SlabMessageKind.Status)
             {
@@ -134,16 +135,9 @@ public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = nul
                 return new SlabMessage(header, extra, null);
             }
 
-            SlabMessage message = header.Kind == SlabMessageKind.Reference
-                ? CopySlab(header, extra)
-                : new SlabMessage(header, extra, await ReceiveSlabAsync(header.SlabSizeBytes, cancellationToken));
-            if ((_receivedSinceTurn += header.Kind == SlabMessageKind.Reference ? header.SlabSizeBytes / CopiedTurnShare : header.SlabSizeBytes) >= TurnSizeBytes)
-            {
-                _receivedSinceTurn = 0;
-                await Task.Yield();
-            }
-
-            return message;
+            return await TakeTurnAsync(header.Kind == SlabMessageKind.Reference
+                ? CopySlab(header, BinaryPrimitives.ReadInt64LittleEndian(extra), extra[SlabMessageHeader.PlaceSizeBytes..])
+                : new SlabMessage(header, extra, await ReceiveSlabAsync(header.SlabSizeBytes, cancellationToken)));
         }
     }
 

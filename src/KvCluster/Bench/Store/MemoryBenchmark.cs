@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using KvCluster.Compression.Blocks;
-using KvCluster.KvStore.Hosting;
-using KvCluster.ServiceDefaults.Hosting;
 
 namespace KvCluster.CommandLine.Bench.Store;
 
 /// <summary>
-/// The memory tier within a machine, checked end to end, beside <c>redis-server</c> and bare sockets, over a Unix socket and TCP, in turn and on the same cores.
+/// The memory tier within a machine, in a process of its own and checked end to end, beside <c>redis-server</c> and bare sockets, over a Unix socket and TCP, in turn and on
+/// the same cores.
 /// </summary>
 internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<string> progress)
 {
@@ -17,15 +16,13 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
 
     public async Task<MemoryBenchmarkResult> RunAsync(CancellationToken cancellationToken)
     {
-        await using WebApplication host = KvStoreHost.Create(new KvStoreOptions
-        {
-            ListenAddress = "http://127.0.0.1:0",
-            MemoryBudgetBytes = 2L * options.BlockCount * _factory.BlockSizeBytes,
-        });
-        await ServiceHost.StartAsync(host, cancellationToken);
-        using var local = new StoreClient(host.Urls.First(), usesStreams: true);
-        using var store = new StoreClient(host.Urls.First(), usesStreams: true, usesLocalSockets: false);
-        using var grpc = new StoreClient(host.Urls.First(), usesStreams: false);
+        using ShardProcess shard = await ShardProcess.StartAsync(2L * options.BlockCount * _factory.BlockSizeBytes, cancellationToken);
+
+        // As a worker's pool keeps what its KV budget lets it hold.
+        SlabPool.Shared.MaxRetainedBytes = Math.Max(SlabPool.Shared.MaxRetainedBytes, (long)options.BlockCount * _factory.BlockSizeBytes);
+        using var local = new StoreClient(shard.Address, usesStreams: true);
+        using var store = new StoreClient(shard.Address, usesStreams: true, usesLocalSockets: false);
+        using var grpc = new StoreClient(shard.Address, usesStreams: false);
         using RedisPeer? redis = await RedisPeer.StartAsync(TimeProvider.System, cancellationToken);
         using LocalRedisPeer? localRedis = await LocalRedisPeer.StartAsync(TimeProvider.System, cancellationToken);
         using SocketPeer socket = await SocketPeer.ConnectAsync(isLocal: false, cancellationToken);
@@ -63,7 +60,6 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
             await MeasureLatencyAsync(subjects[0].Name, local, cancellationToken),
             await MeasureLatencyAsync(subjects[1].Name, store, cancellationToken),
         ];
-        await host.StopAsync(cancellationToken);
         return new MemoryBenchmarkResult(
             [.. subjects.Select((subject, i) => new TransferRate(subject.Name, Median(rounds.Select(rates => rates[i].Put)), Median(rounds.Select(rates => rates[i].Get))))],
             latencies);

@@ -49,7 +49,11 @@ internal sealed class StoreClient : IDisposable
         int whole = 0;
         await foreach (SlabArrival arrival in new BlockReader(Client).ReadAsync(wanted, TimeSpan.Zero, cancellationToken: cancellationToken))
         {
-            Require(arrival.IsUsable, $"a slab came as {arrival.Status}, {arrival.Error}");
+            if (!arrival.IsUsable)
+            {
+                throw new InvalidOperationException($"a slab came as {arrival.Status}, {arrival.Error}");
+            }
+
             arrival.Slab!.Dispose();
             whole += arrival.IsLastLayer ? 1 : 0;
         }
