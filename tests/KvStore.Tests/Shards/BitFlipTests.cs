@@ -152,6 +152,43 @@ public sealed class BitFlipTests
         Assert.Equal(0, client.Counters.UnrepairedBlocks);
     }
 
+    [Fact]
+    public async Task Read_BitsFlipInTheMemoryThatAShardLends_EveryBlockComesAsItIs()
+    {
+        SlabPool.Shared.TryShareMemory();
+        SlabPool.Shared.Trim();
+        SlabSocket.MinReferredSizeBytes = 1;
+        try
+        {
+            await using TestShards cluster = await TestShards.StartAsync(2);
+            await using var client = new ShardClient(new ShardView(cluster.Addresses, 2), new ShardReadOptions { HedgeShare = 0 });
+            await client.PutAsync(Ids);
+            TestShard damaged = cluster.Shards[0];
+            var random = new Random(18);
+            int flipCount = 0;
+            while (flipCount < FlipCount)
+            {
+                // At any moment: before the shard has looked at a slab, between that and the copy, after it.
+                Task<List<BlockId>> reading = client.ReadAsync(Ids);
+                for (int i = 0; i < 20 && !reading.IsCompleted; i++)
+                {
+                    await Task.Yield();
+                    flipCount += damaged.Tier.FlipBit(Ids[random.Next(Ids.Length)], random.Next(TestSlabs.LayerCount), random.Next(8 * TestSlabs.SizeBytes)) ? 1 : 0;
+                }
+
+                Assert.Equal(Ids, await reading);
+            }
+
+            Assert.True(damaged.Store.Counters.CorruptSlabs + client.RefusedCount > 500, $"{damaged.Store.Counters.CorruptSlabs} slabs were corrupt, {client.RefusedCount} refused");
+            Assert.True(damaged.Listener.ReferredSlabCount > 1000, $"{damaged.Listener.ReferredSlabCount} slabs went by reference");
+            Assert.All(cluster.Shards, shard => Assert.Equal(0, shard.Listener.BrokenCount));
+        }
+        finally
+        {
+            SlabSocket.MinReferredSizeBytes = SlabSocket.DefaultMinReferredSizeBytes;
+        }
+    }
+
     /// <summary>Adds a shard whose slab streams go over a link.</summary>
     private static async Task<FaultyLink> AddOverAsync(TestShards cluster, bool isLocal)
     {

@@ -11,11 +11,13 @@ public sealed unsafe partial class SegmentTests
     private const int MiB = 1 << 20;
 
     /// <summary>The oracle is a plain list of address ranges, each checked against all others.</summary>
-    [Fact]
-    public void RentAndReturn_AnySequence_NeverOverlapsAndLosesNothing()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void RentAndReturn_AnySequence_NeverOverlapsAndLosesNothing(bool isShared)
     {
         Gen<(int, int)> op = Gen.Choose(0, 99).SelectMany(kind => Gen.Choose(1, 400_000).Select(detail => (kind, detail)));
-        Prop.ForAll(op.ListOf().Select(ops => ops.ToArray()).ToArbitrary(), Run)
+        Prop.ForAll(op.ListOf().Select(ops => ops.ToArray()).ToArbitrary(), ops => Run(ops, isShared))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(300).WithEndSize(400));
     }
 
@@ -86,9 +88,79 @@ public sealed unsafe partial class SegmentTests
     [LibraryImport("libc", EntryPoint = "mincore")]
     private static partial int MemoryInCore(nint start, nuint length, byte[] pages);
 
-    private static bool Run((int Kind, int Detail)[] ops)
+    [Fact]
+    public void SharedMemory_Slabs_LieWhereTheySayAndNoTwoInOnePlace()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "memory is shared on Linux alone");
+        var pool = new SlabPool(maxRetainedBytes: 4 * MiB);
+        SlabLease before = pool.Rent(100);
+        SharedSlabMemory memory = pool.TryShareMemory()!;
+        Assert.Same(memory, pool.TryShareMemory());
+        Assert.Null(before.SharedOffsetIn(pool));
+        before.Dispose();
+        pool.Trim();
+        using (SlabLease after = pool.Rent(100))
+        {
+            Assert.NotNull(after.SharedOffsetIn(pool));
+            Assert.Null(after.SharedOffsetIn(SlabPool.Shared));
+        }
+
+        SlabLease[] leases = [.. Enumerable.Range(0, 200).Select(i => pool.Rent(1 + (i * 3001)))];
+        byte[] found = new byte[leases[^1].SizeBytes];
+        for (int round = 0; round < 2; round++)
+        {
+            for (int i = 0; i < leases.Length; i++)
+            {
+                leases[i].Span.Fill((byte)(i + round));
+            }
+
+            for (int i = 0; i < leases.Length; i++)
+            {
+                // As whoever else has the file sees it.
+                Span<byte> bytes = found.AsSpan(0, leases[i].SizeBytes);
+                Assert.Equal(bytes.Length, RandomAccess.Read(memory.File, bytes, leases[i].SharedOffsetIn(pool)!.Value));
+                Assert.False(bytes.ContainsAnyExcept((byte)(i + round)));
+                leases[i].Dispose();
+            }
+
+            pool.Trim();
+            pool.CheckIntegrity();
+            leases = round == 0 ? [.. leases.Select(lease => pool.Rent(lease.SizeBytes))] : [];
+        }
+
+        Assert.Equal(0, pool.RetainedBytes);
+    }
+
+    [Fact]
+    public void SharedMemory_Words_HoldUntilTheyAreClosedAndNeverAgain()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "memory is shared on Linux alone");
+        SharedSlabMemory memory = new SlabPool().TryShareMemory()!;
+        var seen = new HashSet<long>();
+        Assert.True(memory.TryOpenWord(out long kept, out long keptValue));
+        for (int i = 0; i < 1000; i++)
+        {
+            Assert.True(memory.TryOpenWord(out long offset, out long value));
+            Assert.True(SharedSlabMemory.IsWord(offset) && offset != kept && seen.Add(value));
+            Assert.Equal(value, Read(offset));
+            memory.CloseWord(offset);
+            Assert.NotEqual(value, Read(offset));
+        }
+
+        Assert.Equal(keptValue, Read(kept));
+
+        long Read(long offset)
+        {
+            byte[] word = new byte[sizeof(long)];
+            Assert.Equal(word.Length, RandomAccess.Read(memory.File, word, offset));
+            return BitConverter.ToInt64(word);
+        }
+    }
+
+    private static bool Run((int Kind, int Detail)[] ops, bool isShared)
     {
         var pool = new SlabPool(maxRetainedBytes: 300_000);
+        Assert.Equal(isShared && OperatingSystem.IsLinux(), isShared && pool.TryShareMemory() is not null);
         var live = new List<(SlabLease Lease, nuint Start, byte Mark)>();
         foreach ((int kind, int detail) in ops)
         {
