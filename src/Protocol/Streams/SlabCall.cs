@@ -13,6 +13,7 @@ internal abstract class SlabCall : IDisposable
     private readonly CancellationToken _cancellationToken;
     private SlabSocket? _owned;
     private volatile bool _isDisposed;
+    private volatile RpcException? _refusal;
 
     protected SlabCall(SlabSocket connection, SlabConnectionPool pool, CancellationToken cancellationToken)
     {
@@ -53,12 +54,16 @@ internal abstract class SlabCall : IDisposable
             Trailers.Add(key, value);
         }
 
-        Status = new Status((StatusCode)end.Code, end.Detail);
-        if (Status.StatusCode != StatusCode.OK)
+        var status = new Status((StatusCode)end.Code, end.Detail);
+        Status = status;
+        if (status.StatusCode != StatusCode.OK)
         {
+            // First of all: whatever still sends fails as soon as the connection is closed, and not for that.
+            var refusal = new RpcException(status, Trailers);
+            _refusal = refusal;
             _cancellation.Dispose();
             Break();
-            throw new RpcException(Status, Trailers);
+            throw refusal;
         }
 
         return end.PutReply;
@@ -77,6 +82,11 @@ internal abstract class SlabCall : IDisposable
     /// <summary>What gRPC would throw for this error of the connection.</summary>
     protected RpcException Failure(Exception error)
     {
+        if (_refusal is { } refusal)
+        {
+            return new RpcException(refusal.Status, Trailers);
+        }
+
         bool isCancelled = _isDisposed || _cancellationToken.IsCancellationRequested || error is OperationCanceledException;
         bool isBroken = error is InvalidDataException or InvalidProtocolBufferException;
         Break();

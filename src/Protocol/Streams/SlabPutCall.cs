@@ -68,7 +68,7 @@ internal sealed class SlabPutCall : SlabCall, IClientStreamWriter<SlabFrame>
             {
                 { Kind: SlabMessageKind.Status } end => End(end) ?? throw new InvalidDataException("the store ended a Put without a reply"),
                 null => throw new IOException("it was closed"),
-                { } other => throw new InvalidDataException($"the store sent {other.Kind} in a Put"),
+                { } other => throw Unexpected(other),
             };
             if (!_isEnding)
             {
@@ -82,6 +82,12 @@ internal sealed class SlabPutCall : SlabCall, IClientStreamWriter<SlabFrame>
         {
             throw Failure(error);
         }
+    }
+
+    private static InvalidDataException Unexpected(in SlabMessage message)
+    {
+        message.Slab?.Dispose();
+        return new InvalidDataException($"the store sent {message.Kind} in a Put");
     }
 
     private void CloseEnd()
