@@ -35,7 +35,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private DeviceLostException? _lost;
     private bool _disposed;
 
-    private CudaModelRunner(CudaModelSource source, KvCodec codec, AttentionFormat format, CudaDevice device, DeviceOptions options, long pageBytes, bool encodesOnDevice)
+    private CudaModelRunner(CudaModelSource source, KvCodec codec, AttentionFormat format, StoredShape? stored, CudaDevice device, DeviceOptions options, long pageBytes, bool encodesOnDevice)
     {
         StepLimit = options.StepLimit > TimeSpan.Zero ? options.StepLimit : null;
         Config = source.Config;
@@ -49,14 +49,14 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             _gemm = new CudaGemm();
             _kernels = new ModelKernels(device, compiler, Config.HeadSize);
             int groupSize = Config.HeadCount / Config.KvHeadCount;
-            _tables = format.Stored is null ? null : new StoredTables(codec);
+            _tables = stored is null ? null : new StoredTables(codec);
             _attention = _tables is null
                 ? new DecodeAttention(device, compiler, format, Config.KvHeadCount, groupSize)
-                : new StoredAttention(device, compiler, _tables, format.Stored!, Config.KvHeadCount, groupSize);
+                : new StoredAttention(device, compiler, _tables, stored!, Config.KvHeadCount, groupSize);
             _weights = CudaModelWeights.Acquire(source, _kernels);
             _stream = new CudaStream();
             long budget = pageBytes > 0 ? pageBytes : (long)(options.PageShare * device.FreeBytes());
-            var contents = new PageContents(codec, (_attention as DecodeAttention)?.Payload, format.IsDecoded);
+            var contents = new PageContents(codec, (_attention as DecodeAttention)?.Payload, format.IsDecoded && stored is null);
             _blocks = new BlockPages(device, codec, contents, Config.HeadCount * Config.HeadSize, OpenPageCount, budget);
             _uploader = contents.IsDecoded ? null : new SlabUploader(device, _blocks);
             _prefillAttention = new PrefillAttention(device, compiler, format);
@@ -157,12 +157,9 @@ public sealed unsafe class CudaModelRunner : IModelRunner
             throw new ModelLoadException(reason);
         }
 
-        if (format.Stored is { } shape && shape.SharedBytes > device.SharedBytesPerBlock)
-        {
-            format = AttentionFormat.Decoded(format.HeadSize);
-        }
-
-        return new CudaModelRunner(source, codec, format, device, options ?? DeviceOptions.Default, pageBytes, encodesOnDevice);
+        StoredShape? stored = format.IsDecoded ? StoredShape.Of(codec, source.Config.HeadCount / source.Config.KvHeadCount) : null;
+        stored = stored?.SharedBytes <= device.SharedBytesPerBlock ? stored : null;
+        return new CudaModelRunner(source, codec, format, stored, device, options ?? DeviceOptions.Default, pageBytes, encodesOnDevice);
     }
 
     /// <inheritdoc/>

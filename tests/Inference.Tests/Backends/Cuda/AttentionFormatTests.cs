@@ -1,6 +1,7 @@
 using KvCluster.Compression.Blocks;
 using KvCluster.Compression.Codecs;
 using KvCluster.Inference.Backends.Cuda.Attention;
+using KvCluster.Inference.Backends.Cuda.Stored;
 
 namespace KvCluster.Inference.Tests.Backends.Cuda;
 
@@ -42,9 +43,10 @@ public sealed class AttentionFormatTests
         KvCodec codec = CodecRegistry.Create(spec, Geometry, new RandomProfiles(Geometry));
 
         Assert.True(AttentionFormat.TryCreate(codec, 4, out AttentionFormat? format, out string? reason), reason);
-        Assert.NotNull(format.Stored);
-        Assert.False(format.IsDecoded);
-        Assert.InRange(format.Stored.SharedBytes, 1, 160 << 10);
+        Assert.True(format.IsDecoded);
+        StoredShape? stored = StoredShape.Of(codec, 4);
+        Assert.NotNull(stored);
+        Assert.InRange(stored.SharedBytes, 1, 160 << 10);
     }
 
     [Theory]
@@ -56,6 +58,7 @@ public sealed class AttentionFormatTests
 
         Assert.True(AttentionFormat.TryCreate(codec, 4, out AttentionFormat? format, out string? reason), reason);
         Assert.Equal(new AttentionFormat(64, 16) { IsDecoded = true }, format);
+        Assert.Null(StoredShape.Of(codec, 4));
         Assert.True(format.IsRaw);
     }
 

@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using KvCluster.Compression.Codecs;
 using KvCluster.Compression.Quantization;
-using KvCluster.Inference.Backends.Cuda.Stored;
 
 namespace KvCluster.Inference.Backends.Cuda.Attention;
 
@@ -24,11 +23,8 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
     public bool IsRaw => BitCount == RawBitCount;
 
-    /// <summary>No kernel reads the payloads: the codec decodes them to 16 bits on their way to the device.</summary>
+    /// <summary>No kernel is made for the payloads: unless some go by their tables, the codec decodes them to 16 bits on their way to the device.</summary>
     public bool IsDecoded { get; init; }
-
-    /// <summary>Pages hold payloads as slabs have them, and tables say what is where; null: kernels know the codec.</summary>
-    public StoredShape? Stored { get; init; }
 
     /// <summary>Codes of K of one head, in bytes.</summary>
     public int HeadKeyBytes => CodeBytes(SalientKeyCount);
@@ -81,16 +77,13 @@ internal sealed record AttentionFormat(int HeadSize, int BitCount, int SalientTo
 
         // Until the end of their prompt, Blocks of the papers' mode are attended to in 16 bits.
         bool isRead = codec.Saliency is not { AfterPrompt: true };
-        format = (isRead ? OfSpec(spec, headSize) ?? OfTable(codec, groupSize) : null) ?? Decoded(headSize);
+        format = (isRead ? OfSpec(spec, headSize) : null) ?? Decoded(headSize);
         reason = null;
         return true;
     }
 
     /// <summary>Pages hold what payloads decode to.</summary>
     public static AttentionFormat Decoded(int headSize) => new(headSize, RawBitCount) { IsDecoded = true };
-
-    private static AttentionFormat? OfTable(KvCodec codec, int groupSize) =>
-        StoredShape.Of(codec, groupSize) is { } shape ? new AttentionFormat(codec.Geometry.HeadSize, RawBitCount) { Stored = shape } : null;
 
     private static AttentionFormat? OfSpec(CodecSpec spec, int headSize)
     {

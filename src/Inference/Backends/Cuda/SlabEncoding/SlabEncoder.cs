@@ -69,7 +69,7 @@ internal sealed class SlabEncoder : IBlockEncoder
     /// <summary>Whether kernels write it; else the host's codec does.</summary>
     public static bool IsEncodable(KvCodec codec, AttentionFormat format, [NotNullWhen(false)] out string? reason)
     {
-        reason = format.IsDecoded || format.Stored is not null ? $"The CUDA kernels do not write '{codec.Spec}'."
+        reason = format.IsDecoded ? $"The CUDA kernels do not write '{codec.Spec}'."
             : format.SalientTokenCount > 0 && codec.Saliency is null ? $"The CUDA kernels choose salient tokens by the probes of each Block; they do not write '{codec.Spec}'."
             : null;
         return reason is null;

@@ -41,9 +41,14 @@ internal sealed record StoredShape(
 
     /// <param name="codec">Of the payloads.</param>
     /// <param name="groupSize">Query heads of a KV head.</param>
-    /// <returns>Null when there is no table of them, or no kernel for their shape.</returns>
+    /// <returns>Null when there is no table of them, no kernel for their shape, or they do not exist until their prompt has ended (the papers' mode).</returns>
     public static StoredShape? Of(KvCodec codec, int groupSize)
     {
+        if (codec.Saliency is { AfterPrompt: true })
+        {
+            return null;
+        }
+
         int size = codec.Geometry.HeadSize;
         var plain = new StoredHead(size, size, [], [], null, null);
         var heads = new List<(StoredHead Head, int QueryCount)> { (plain, groupSize) };
