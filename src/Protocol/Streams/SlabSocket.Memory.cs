@@ -17,13 +17,8 @@ public sealed partial class SlabSocket
     /// <summary>After so many bytes were copied, whoever lent them may have them back.</summary>
     private const int TakenSizeBytes = 1 << 20;
 
-    /// <summary>Of references that wait for others.</summary>
-    private const int MaxWaitingCount = 16;
-
     private LentSlabs? _lent;
     private PeerMemory? _peer;
-    private int _waitingBytes;
-    private int _waitingCount;
     private int _untakenCount;
     private long _untakenBytes;
     private volatile bool _isDisposed;
@@ -95,81 +90,6 @@ public sealed partial class SlabSocket
 
     /// <summary>Where the other end finds the slab of a frame; null: it is to be sent.</summary>
     private long? PlaceOf(SlabFrame frame) => _lent is not null && frame.SlabBytes.Length >= MinReferredSizeBytes ? frame.SharedOffset : null;
-
-    private async ValueTask LendAsync(SlabFrame frame, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        SlabLease slab = frame.ShareSlab()!;
-        while (!_lent!.TryAdd(slab))
-        {
-            try
-            {
-                await _lent.WaitForRoomAsync(cancellationToken);
-            }
-            catch
-            {
-                slab.Dispose();
-                throw;
-            }
-        }
-
-        traffic?.Note(slab.SizeBytes);
-    }
-
-    /// <summary>
-    /// A reference, which waits for others unless the other end has nothing to do: it says when it has, by taking, so that none waits for long. Every system call saved here is one
-    /// there, too, and a thread less to wake.
-    /// </summary>
-    private async ValueTask ReferAsync(SlabMessageHeader header, long place, ReadOnlyMemory<byte> workerId, CancellationToken cancellationToken)
-    {
-        header = header with { Kind = SlabMessageKind.Reference, ExtraSizeBytes = SlabMessageHeader.PlaceSizeBytes + workerId.Length };
-        int sizeBytes = SizeOf(header);
-        if (sizeBytes > _sent.Length)
-        {
-            await SendMessageAsync(header, Extra(place, workerId.Span), default, cancellationToken);
-            return;
-        }
-
-        await _sending.WaitAsync(cancellationToken);
-        try
-        {
-            if (_waitingBytes + sizeBytes > _sent.Length)
-            {
-                await SendWaitingAsync(default, cancellationToken);
-            }
-
-            WriteReference(_sent.AsSpan(_waitingBytes), header, place, workerId.Span);
-            _waitingBytes += sizeBytes;
-            _waitingCount++;
-
-            // Whoever takes looks for those that wait after that, this looks for those that are to be taken after it has one waiting: one of them sees the other.
-            Interlocked.MemoryBarrier();
-            if (_waitingCount >= MaxWaitingCount || _lent!.Count <= _waitingCount)
-            {
-                await SendWaitingAsync(default, cancellationToken);
-            }
-        }
-        finally
-        {
-            _sending.Release();
-        }
-    }
-
-    private static void WriteReference(Span<byte> destination, in SlabMessageHeader header, long place, ReadOnlySpan<byte> workerId)
-    {
-        Span<byte> extra = stackalloc byte[header.ExtraSizeBytes];
-        BinaryPrimitives.WriteInt64LittleEndian(extra, place);
-        workerId.CopyTo(extra[SlabMessageHeader.PlaceSizeBytes..]);
-        Write(destination, header, extra);
-    }
-
-    private static byte[] Extra(long place, ReadOnlySpan<byte> workerId)
-    {
-        byte[] extra = new byte[SlabMessageHeader.PlaceSizeBytes + workerId.Length];
-        BinaryPrimitives.WriteInt64LittleEndian(extra, place);
-        workerId.CopyTo(extra.AsSpan(SlabMessageHeader.PlaceSizeBytes));
-        return extra;
-    }
 
     /// <summary>The place of a slab, where nothing else comes with it and it is here already, as nearly always.</summary>
     private bool TryReadPlace(in SlabMessageHeader header, out long place)

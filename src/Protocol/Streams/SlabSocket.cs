@@ -23,9 +23,6 @@ public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = nul
     /// <summary>After extra bytes; headers hold their own, slabs theirs.</summary>
     private const int ChecksumSizeBytes = sizeof(uint);
 
-    private readonly SemaphoreSlim _sending = new(1);
-    private readonly byte[] _sent = new byte[2 << 10];
-
     // What was received and not looked at yet: of the next message, that which came with the slab before it.
     private byte[] _ahead = new byte[SlabMessageHeader.SizeBytes];
     private int _aheadStart;
@@ -155,72 +152,6 @@ public sealed partial class SlabSocket(Socket socket, SlabTraffic? traffic = nul
     {
         socket.Dispose();
         DisposeMemory();
-    }
-
-    private static int SizeOf(in SlabMessageHeader header) => SlabMessageHeader.SizeBytes + (header.ExtraSizeBytes > 0 ? header.ExtraSizeBytes + ChecksumSizeBytes : 0);
-
-    /// <summary>The bytes of a message before its slab.</summary>
-    private static void Write(Span<byte> destination, in SlabMessageHeader header, ReadOnlySpan<byte> extra)
-    {
-        header.Write(destination);
-        if (!extra.IsEmpty)
-        {
-            extra.CopyTo(destination[SlabMessageHeader.SizeBytes..]);
-            BinaryPrimitives.WriteUInt32LittleEndian(destination[(SlabMessageHeader.SizeBytes + extra.Length)..], Crc32C.Compute(extra));
-        }
-    }
-
-    /// <summary>A message, after those that wait.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask SendMessageAsync(SlabMessageHeader header, ReadOnlyMemory<byte> extra, ReadOnlyMemory<byte> slab, CancellationToken cancellationToken)
-    {
-        int sizeBytes = SizeOf(header);
-        await _sending.WaitAsync(cancellationToken);
-        try
-        {
-            if (_waitingBytes + sizeBytes > _sent.Length)
-            {
-                await SendWaitingAsync(default, cancellationToken);
-            }
-
-            if (sizeBytes > _sent.Length)
-            {
-                byte[] whole = new byte[sizeBytes];
-                Write(whole, header, extra.Span);
-                await SendAllAsync(whole, slab, cancellationToken);
-                return;
-            }
-
-            Write(_sent.AsSpan(_waitingBytes), header, extra.Span);
-            _waitingBytes += sizeBytes;
-            await SendWaitingAsync(slab, cancellationToken);
-        }
-        finally
-        {
-            _sending.Release();
-        }
-    }
-
-    /// <summary>Messages that wait, and the slab of the last one.</summary>
-    private ValueTask SendWaitingAsync(ReadOnlyMemory<byte> slab, CancellationToken cancellationToken)
-    {
-        ReadOnlyMemory<byte> bytes = _sent.AsMemory(0, _waitingBytes);
-        (_waitingBytes, _waitingCount) = (0, 0);
-        return SendAllAsync(bytes, slab, cancellationToken);
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask SendAllAsync(ReadOnlyMemory<byte> bytes, ReadOnlyMemory<byte> slab, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        int sent = GatheredIo.TrySend(socket, bytes.Span, slab.Span);
-        for (; sent < bytes.Length; sent += await socket.SendAsync(bytes[sent..], cancellationToken))
-        {
-        }
-
-        for (sent -= bytes.Length; sent < slab.Length; sent += await socket.SendAsync(slab[sent..], cancellationToken))
-        {
-        }
     }
 
     /// <summary>At least a header, if there is one, ahead.</summary>
