@@ -124,21 +124,24 @@ internal sealed class MemoryBenchmark(MemoryBenchmarkOptions options, IProgress<
         return new GetLatency(name, latencies[latencies.Length / 2], latencies[latencies.Length * 99 / 100]);
     }
 
+    /// <summary>Reads, or puts and drops the same blocks, until it is enough: making blocks would take more of the cores than putting them.</summary>
     private async Task LoadAsync(StoreClient store, BlockFactory small, bool isWriter, StoreBlock[] blocks, CancellationToken stop)
     {
+        StoreBlock[] own = isWriter ? [.. Enumerable.Range(0, options.CallBlockCount).Select(_ => small.Create(Interlocked.Increment(ref _nextNumber)))] : [];
         while (!stop.IsCancellationRequested)
         {
-            if (!isWriter)
+            if (isWriter)
+            {
+                await store.PutAsync(own, CancellationToken.None);
+                await store.DropAsync(own.Select(block => block.Id), CancellationToken.None);
+            }
+            else
             {
                 await store.GetAsync([.. blocks.Take(options.CallBlockCount).Select(block => block.Id)], CancellationToken.None);
-                continue;
             }
-
-            StoreBlock[] fresh = [.. Enumerable.Range(0, options.CallBlockCount).Select(_ => small.Create(Interlocked.Increment(ref _nextNumber)))];
-            await store.PutAsync(fresh, CancellationToken.None);
-            await store.DropAsync(fresh.Select(block => block.Id), CancellationToken.None);
-            Array.ForEach(fresh, static block => block.Dispose());
         }
+
+        Array.ForEach(own, static block => block.Dispose());
     }
 
     private async Task InCallsAsync<T>(IReadOnlyList<T> items, Func<IReadOnlyList<T>, Task> call)
