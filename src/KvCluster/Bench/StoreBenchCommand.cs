@@ -19,29 +19,36 @@ internal static class StoreBenchCommand
           kvcluster bench store --data /mnt/nvme --block-kib 4096 --blocks 256
         """;
 
-    private const int SlabSizeKib = 32;
-
     public static Command Create()
     {
         Option<string> data = new("--data") { HelpName = "DIR", Description = "Where to write (default: the folder for temporary files)", DefaultValueFactory = _ => Path.GetTempPath() };
-        Option<int> size = new("--block-kib") { HelpName = "N", Description = $"Size of a block, in slabs of {SlabSizeKib} KiB", DefaultValueFactory = _ => 1024 };
+        Option<int> size = new("--block-kib") { HelpName = "N", Description = "Size of a block on disk", DefaultValueFactory = _ => 1024 };
+        Option<int> slabSize = new("--slab-kib") { HelpName = "N", Description = "Size of a slab, of which a block has as many as fit; 1 MiB in memory", DefaultValueFactory = _ => 32 };
         Option<int> blocks = new("--blocks") { HelpName = "N", Description = "Blocks of a round", DefaultValueFactory = _ => 512 };
         Option<int> rounds = new("--rounds") { HelpName = "N", Description = "Rounds, of which the median counts", DefaultValueFactory = _ => 5 };
         Option<int> restart = new("--restart-blocks") { HelpName = "N", Description = "Small blocks on disk at the restart", DefaultValueFactory = _ => 100_000 };
         Option<string[]> measure = new("--measure") { HelpName = "memory|disk", Description = "What to measure; may be repeated", DefaultValueFactory = _ => ["memory", "disk"] };
         measure.AcceptOnlyFromAmong("memory", "disk");
-        var command = new Command("store", About) { measure, data, size, blocks, rounds, restart };
-        foreach (Option<int> option in new[] { size, blocks, rounds, restart })
+        var command = new Command("store", About) { measure, data, size, slabSize, blocks, rounds, restart };
+        foreach (Option<int> option in new[] { size, slabSize, blocks, rounds, restart })
         {
             option.AtLeast(1);
         }
+
+        slabSize.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() > MemoryBenchmarkOptions.LatencyBlockSizeBytes >> 10)
+            {
+                result.AddError($"--slab-kib must be at most {MemoryBenchmarkOptions.LatencyBlockSizeBytes >> 10}");
+            }
+        });
 
         command.SetAction(async (parsed, cancellationToken) =>
         {
             string[] wanted = parsed.GetRequiredValue(measure);
             if (wanted.Contains("memory"))
             {
-                MemoryTable.Write(await new MemoryBenchmark(new MemoryBenchmarkOptions(), new StandardErrorProgress()).RunAsync(cancellationToken));
+                MemoryTable.Write(await new MemoryBenchmark(new MemoryBenchmarkOptions { SlabSizeBytes = parsed.GetRequiredValue(slabSize) << 10 }, new StandardErrorProgress()).RunAsync(cancellationToken));
             }
 
             if (!wanted.Contains("disk"))
@@ -52,8 +59,8 @@ internal static class StoreBenchCommand
             var options = new DiskBenchmarkOptions
             {
                 Folder = parsed.GetRequiredValue(data),
-                LayerCount = Math.Max(1, parsed.GetRequiredValue(size) / SlabSizeKib),
-                SlabSizeBytes = SlabSizeKib << 10,
+                LayerCount = Math.Max(1, parsed.GetRequiredValue(size) / parsed.GetRequiredValue(slabSize)),
+                SlabSizeBytes = parsed.GetRequiredValue(slabSize) << 10,
                 BlockCount = parsed.GetRequiredValue(blocks),
                 RoundCount = parsed.GetRequiredValue(rounds),
                 RestartBlockCount = parsed.GetRequiredValue(restart),

@@ -3,10 +3,13 @@ namespace KvCluster.CommandLine.Bench.Store;
 /// <summary>What <see cref="MemoryBenchmark"/> measures.</summary>
 internal sealed record MemoryBenchmarkOptions
 {
+    /// <summary>Of a block of the latency measurement, about.</summary>
+    public const int LatencyBlockSizeBytes = 256 << 10;
+
     public int SlabSizeBytes { get; init; } = 32 << 10;
 
     /// <summary>Slabs of a block: 1 MiB in all.</summary>
-    public int SlabCount { get; init; } = 32;
+    public int SlabCount => (1 << 20) / SlabSizeBytes;
 
     /// <summary>Blocks of a round.</summary>
     public int BlockCount { get; init; } = 256;
@@ -20,8 +23,7 @@ internal sealed record MemoryBenchmarkOptions
     /// <summary>Rounds, of which the median counts.</summary>
     public int RoundCount { get; init; } = 7;
 
-    /// <summary>Slabs of a block of the latency measurement: 256 KiB.</summary>
-    public int LatencySlabCount { get; init; } = 8;
+    public int LatencySlabCount => LatencyBlockSizeBytes / SlabSizeBytes;
 
     /// <summary>Gets of the latency measurement.</summary>
     public int LatencyGetCount { get; init; } = 2000;
