@@ -97,7 +97,7 @@ public sealed class PrefillWorkerOptions : IValidatedOptions
 
         if (DeviceStepTimeoutMs < 0)
         {
-            yield return $"{nameof(DeviceStepTimeoutMs)} must not be negative, is {DeviceStepTimeoutMs}";
+            yield return $"{nameof(DeviceStepTimeoutMs)} must not be negative, is {DeviceStepTimeoutMs}; with 0 no step is ever taken to hang";
         }
 
         if (!WorkerModel.Backends.Contains(Backend))

@@ -78,8 +78,9 @@ internal abstract class EngineLoop<TSequence> : IDisposable
 
     public void Dispose()
     {
-        _watch?.Dispose();
+        // Watched to its end: a step that hangs now must not hold up the host either.
         _thread.Dispose();
+        _watch?.Dispose();
         if (!_isAbandoned)
         {
             End(Stopped);

@@ -5,6 +5,9 @@ internal sealed class StepWatch : IDisposable
 {
     private const int LooksPerLimit = 8;
 
+    /// <summary>Of a timer: with less it would fire but once.</summary>
+    private static readonly TimeSpan LeastPeriod = TimeSpan.FromMilliseconds(1);
+
     private readonly TimeProvider _time;
     private readonly TimeSpan _limit;
     private readonly Action _onHang;
@@ -23,6 +26,7 @@ internal sealed class StepWatch : IDisposable
         _time = time;
         _onHang = onHang;
         TimeSpan period = limit / LooksPerLimit;
+        period = period < LeastPeriod ? LeastPeriod : period;
         _timer = time.CreateTimer(static state => ((StepWatch)state!).Look(), this, period, period);
     }
 

@@ -8,7 +8,7 @@ public sealed record DeviceOptions(double PageShare, TimeSpan StepLimit)
     /// <summary>The rest is for what steps compute with, which grows with their rows.</summary>
     public const double DefaultPageShare = 0.9;
 
-    /// <summary>Two minutes.</summary>
+    /// <summary>Far more than a step takes, also the first, which tries out plans of its matrix products.</summary>
     public const int DefaultStepTimeoutMs = 120_000;
 
     public static DeviceOptions Default { get; } = new(DefaultPageShare, TimeSpan.FromMilliseconds(DefaultStepTimeoutMs));

@@ -6,6 +6,7 @@ public sealed class EngineThread : IDisposable
     private readonly Func<bool> _step;
     private readonly Thread _thread;
     private readonly ManualResetEventSlim _wake = new();
+    private readonly TaskCompletionSource _ended = new();
     private volatile bool _isStopping;
     private volatile bool _isAbandoned;
 
@@ -22,8 +23,12 @@ public sealed class EngineThread : IDisposable
     /// <summary>There may be something to do. From any thread.</summary>
     public void Wake() => _wake.Set();
 
-    /// <summary>The step in progress may never end: disposal does not wait for it.</summary>
-    public void Abandon() => _isAbandoned = true;
+    /// <summary>The step in progress may never end: disposal, also one that is under way, does not wait for it.</summary>
+    public void Abandon()
+    {
+        _isAbandoned = true;
+        _ended.TrySetResult();
+    }
 
     /// <summary>Ends after the step in progress.</summary>
     public void Dispose()
@@ -35,17 +40,16 @@ public sealed class EngineThread : IDisposable
 
         _isStopping = true;
         _wake.Set();
-        if (_isAbandoned)
-        {
-            return;
-        }
-
         if (_thread.IsAlive)
         {
-            _thread.Join();
+            _ended.Task.Wait();
         }
 
-        _wake.Dispose();
+        // An abandoned thread may still come back, and then looks at it.
+        if (!_isAbandoned)
+        {
+            _wake.Dispose();
+        }
     }
 
     private void Run()
@@ -59,5 +63,7 @@ public sealed class EngineThread : IDisposable
                 _wake.Wait();
             }
         }
+
+        _ended.TrySetResult();
     }
 }

@@ -32,7 +32,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
     private readonly PrefillAttention _prefillAttention;
     private readonly SlabEncoding.IBlockEncoder? _encoder;
     private readonly StepExecution _execution;
-    private DeviceLostException? _lost;
+    private volatile DeviceLostException? _lost;
     private bool _disposed;
 
     private CudaModelRunner(CudaModelSource source, KvCodec codec, AttentionFormat format, StoredShape? stored, CudaDevice device, DeviceOptions options, long pageBytes, bool encodesOnDevice)
@@ -183,7 +183,7 @@ public sealed unsafe class CudaModelRunner : IModelRunner
         catch (Exception error)
         {
             // Nothing of a broken step may still run when its pages go to others; and what broke it may show only here.
-            _lost = DeviceLostException.Of(error) ?? DeviceLostException.Of(CudaDevice.FindLoss());
+            _lost ??= DeviceLostException.Of(error) ?? DeviceLostException.Of(CudaDevice.FindLoss());
             if (_lost is not null)
             {
                 throw _lost;

@@ -16,12 +16,24 @@ internal static class TableOracle
     public static double[] Decode(KvCodec codec, int layer, byte[] payload)
     {
         PayloadTable table = codec.Table(layer)!;
-        int size = codec.Geometry.HeadSize;
-        double[] open = new double[codec.Geometry.OpenLayerLength];
-        int[] order = Order(table, payload);
+        return Decode(codec.Geometry, table, Order(table, payload), _ => payload);
+    }
+
+    /// <summary>The open layer of tokens that are stored in their order.</summary>
+    /// <param name="geometry">Of the model.</param>
+    /// <param name="table">Of the layer.</param>
+    /// <param name="bytes">By latent head, what the table's offsets are in.</param>
+    public static double[] Decode(KvGeometry geometry, PayloadTable table, Func<int, byte[]> bytes) =>
+        Decode(geometry, table, [.. Enumerable.Range(0, Tokens)], bytes);
+
+    private static double[] Decode(KvGeometry geometry, PayloadTable table, int[] order, Func<int, byte[]> bytes)
+    {
+        int size = geometry.HeadSize;
+        double[] open = new double[geometry.OpenLayerLength];
         for (int head = 0; head < table.Heads.Count; head++)
         {
             StoredHead stored = table.Heads[head];
+            byte[] payload = bytes(head);
             double[,] keys = Matrix(payload, stored.Keys, stored.KeyChannelCount, isKey: true, stored.KeyResidual);
             double[,] values = Matrix(payload, stored.Values, stored.ValueChannelCount, isKey: false, stored.ValueResidual);
             HeadGroup? group = table.Groups?[head];

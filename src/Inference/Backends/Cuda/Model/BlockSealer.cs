@@ -18,6 +18,9 @@ internal sealed unsafe class BlockSealer : IDisposable
 {
     private const int SlabAlignment = 64;
 
+    /// <summary>Slots of all layers at once: many Sequences may fill a Block in one step, and their slots are pinned memory.</summary>
+    private const int MaxSlotBytes = 512 << 20;
+
     private readonly ModelConfig _config;
     private readonly BlockPages _pages;
     private readonly IBlockEncoder? _encoder;
@@ -153,6 +156,29 @@ internal sealed unsafe class BlockSealer : IDisposable
     /// <summary>All layers, after the step that filled the Blocks; waits for the device.</summary>
     public void SealAllLayers(CudaStream stream, List<SealingBlock> blocks)
     {
+        int most = (int)Math.Max(1, MaxSlotBytes / ((long)_config.LayerCount * _slotBytes));
+        for (int first = 0; first < blocks.Count; first += most)
+        {
+            SealPart(stream, blocks.Count <= most ? blocks : blocks.GetRange(first, Math.Min(most, blocks.Count - first)));
+        }
+    }
+
+    public void Dispose()
+    {
+        ((IDisposable?)_memory)?.Dispose();
+        ((IDisposable?)_failures)?.Dispose();
+        _slabs?.Dispose();
+        _scratch?.Dispose();
+        _items.Dispose();
+        _hostSeal.Dispose();
+        _written.Dispose();
+        _fetched[0].Dispose();
+        _fetched[1].Dispose();
+        _copies.Dispose();
+    }
+
+    private void SealPart(CudaStream stream, List<SealingBlock> blocks)
+    {
         int layers = _config.LayerCount, count = blocks.Count;
         Begin(stream, blocks, 1, layers);
         for (int layer = 0; layer < layers; layer++)
@@ -169,20 +195,6 @@ internal sealed unsafe class BlockSealer : IDisposable
         }
 
         stream.Synchronize();
-    }
-
-    public void Dispose()
-    {
-        ((IDisposable?)_memory)?.Dispose();
-        ((IDisposable?)_failures)?.Dispose();
-        _slabs?.Dispose();
-        _scratch?.Dispose();
-        _items.Dispose();
-        _hostSeal.Dispose();
-        _written.Dispose();
-        _fetched[0].Dispose();
-        _fetched[1].Dispose();
-        _copies.Dispose();
     }
 
     private void Fetch(CudaStream stream, List<SealingBlock> blocks, int layer, int keptLayers)

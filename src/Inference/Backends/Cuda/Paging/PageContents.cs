@@ -16,10 +16,10 @@ namespace KvCluster.Inference.Backends.Cuda.Paging;
 /// <param name="isDecoded">Pages hold what payloads decode to.</param>
 internal sealed unsafe class PageContents(KvCodec codec, PooledPayload? place, bool isDecoded)
 {
+    private const int LineBytes = 128;
+
     private readonly float[] _channels = UnitVectors(codec.Geometry.HeadSize);
     private readonly float[] _tokens = UnitVectors(KvGeometry.BlockTokenCount);
-
-    private const int LineBytes = 128;
 
     /// <summary>Of a page in the layer where that is most.</summary>
     public int StrideBytes { get; } = Enumerable.Range(0, codec.Geometry.LayerCount).Max(layer => StrideIn(codec, place, layer));

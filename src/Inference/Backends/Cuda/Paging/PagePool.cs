@@ -37,6 +37,7 @@ internal sealed class PagePool : IDisposable
             end += _strides[layer] * pageCount;
         }
 
+        StrideBytes = _strides.Max();
         PageCount = pageCount;
         _memory = new DeviceMemory(end);
         _free = new Stack<int>(pageCount);
@@ -47,7 +48,7 @@ internal sealed class PagePool : IDisposable
     }
 
     /// <summary>From page to page, in the layer where that is most.</summary>
-    public long StrideBytes => _strides.Max();
+    public long StrideBytes { get; }
 
     public int PageCount { get; }
 

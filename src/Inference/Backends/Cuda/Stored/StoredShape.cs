@@ -22,7 +22,7 @@ internal sealed record StoredShape(
     private const int TileSize = 8;
     private const int RowSize = 16;
 
-    /// <summary>As stored_attention.cu has them: rows of tokens in 16 bits, and of scores in 32.</summary>
+    /// <summary>As stored_products.cuh has them: rows of tokens in 16 bits, and of scores in 32.</summary>
     private const int TokenPitch = 72;
     private const int ScorePitch = 68;
     private const int ChannelPadding = 8;
