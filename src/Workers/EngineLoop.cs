@@ -24,7 +24,6 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     private SequenceFailedException? _end;
     private readonly StepWatch? _watch;
     private DeviceLostException? _lost;
-    private volatile bool _isAbandoned;
 
     protected EngineLoop(string name, IModelRunner runner, TimeProvider time, ILogger log, HostFault fault)
     {
@@ -48,6 +47,9 @@ internal abstract class EngineLoop<TSequence> : IDisposable
     protected IModelRunner Runner { get; }
 
     protected TimeProvider Time { get; }
+
+    /// <summary>A step hangs, or came back too late: the thread touches no Sequence any more.</summary>
+    private bool IsAbandoned => _watch is { HasHung: true };
 
     /// <summary>Hands a Sequence to the engine; at least one of its tokens has no KV yet.</summary>
     public void Submit(TSequence sequence)
@@ -81,7 +83,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         // Watched to its end: a step that hangs now must not hold up the host either.
         _thread.Dispose();
         _watch?.Dispose();
-        if (!_isAbandoned)
+        if (!IsAbandoned)
         {
             End(Stopped);
         }
@@ -126,6 +128,11 @@ internal abstract class EngineLoop<TSequence> : IDisposable
 
     private bool Step()
     {
+        if (IsAbandoned)
+        {
+            return false;
+        }
+
         Admit();
         if (!Schedule())
         {
@@ -134,7 +141,7 @@ internal abstract class EngineLoop<TSequence> : IDisposable
 
         var startedAt = Time.GetTimestamp();
         var failure = Run();
-        if (_isAbandoned)
+        if (IsAbandoned)
         {
             return false;
         }
@@ -240,20 +247,22 @@ internal abstract class EngineLoop<TSequence> : IDisposable
         }
     }
 
-    /// <summary>The device hangs. What is in work is still the thread's, which may never come back: its calls end with the host.</summary>
+    /// <summary>The device hangs, and the thread may never come back: calls end, and what they hold stays with the step until the process ends.</summary>
     private void Abandon(TimeSpan limit)
     {
         var lost = new DeviceLostException($"The GPU hangs: a step has not ended within {limit.TotalSeconds:0.###} s.");
-        _isAbandoned = true;
+        var end = SequenceFailedException.Of(lost);
         _thread.Abandon();
         Runner.Abandon();
         _fault.Raise(lost.Message);
         lock (_inbox)
         {
-            _end ??= SequenceFailedException.Of(lost);
-            _inbox.ForEach(sequence => sequence.Release(_end));
+            _end ??= end;
+            _sequences.AddRange(_inbox);
             _inbox.Clear();
         }
+
+        _sequences.ForEach(sequence => sequence.Abandon(end));
     }
 
     private void Commit(SequenceFailedException? failure)

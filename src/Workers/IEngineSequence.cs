@@ -20,4 +20,7 @@ internal interface IEngineSequence
 
     /// <summary>Ends it and gives back all it holds; without a failure it was done or cancelled.</summary>
     public void Release(SequenceFailedException? failure = null);
+
+    /// <summary>Ends its call, and leaves all it holds as it is: a step that hangs may still write to it. From any thread.</summary>
+    public void Abandon(SequenceFailedException failure);
 }

@@ -5,6 +5,10 @@ internal sealed class StepWatch : IDisposable
 {
     private const int LooksPerLimit = 8;
 
+    /// <summary>In place of the timestamp of a step's start: none is under way, or it hangs, for good.</summary>
+    private const long Idle = 0;
+    private const long Hung = -1;
+
     /// <summary>Of a timer: with less it would fire but once.</summary>
     private static readonly TimeSpan LeastPeriod = TimeSpan.FromMilliseconds(1);
 
@@ -13,9 +17,7 @@ internal sealed class StepWatch : IDisposable
     private readonly Action _onHang;
     private readonly ITimer _timer;
 
-    // 0: none is under way.
     private long _startedAt;
-    private int _hasHung;
 
     /// <param name="limit">Of a step.</param>
     /// <param name="time">Clock.</param>
@@ -30,16 +32,28 @@ internal sealed class StepWatch : IDisposable
         _timer = time.CreateTimer(static state => ((StepWatch)state!).Look(), this, period, period);
     }
 
+    /// <summary>A step has taken longer, whether or not it has come back since.</summary>
+    public bool HasHung => Volatile.Read(ref _startedAt) == Hung;
+
+    /// <summary>Not after one that has hung.</summary>
     public void Begin() => Volatile.Write(ref _startedAt, Math.Max(1, _time.GetTimestamp()));
 
-    public void End() => Volatile.Write(ref _startedAt, 0);
+    /// <summary>A step either ends or hangs: once this has returned and it does not hang, it never will.</summary>
+    public void End()
+    {
+        long startedAt = Volatile.Read(ref _startedAt);
+        if (startedAt != Hung)
+        {
+            Interlocked.CompareExchange(ref _startedAt, Idle, startedAt);
+        }
+    }
 
     public void Dispose() => _timer.Dispose();
 
     private void Look()
     {
         long startedAt = Volatile.Read(ref _startedAt);
-        if (startedAt != 0 && _time.GetElapsedTime(startedAt) > _limit && Interlocked.Exchange(ref _hasHung, 1) == 0)
+        if (startedAt > Idle && _time.GetElapsedTime(startedAt) > _limit && Interlocked.CompareExchange(ref _startedAt, Hung, startedAt) == startedAt)
         {
             _onHang();
         }

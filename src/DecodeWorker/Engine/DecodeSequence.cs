@@ -46,7 +46,7 @@ internal sealed class DecodeSequence(
     /// <summary>What the engine has to say; faulted with a <see cref="SequenceFailedException"/> when it can't go on.</summary>
     public ChannelReader<DecodeOutput> Outputs => _outputs.Reader;
 
-    /// <summary>The engine has let go and the KV is free.</summary>
+    /// <summary>The engine has let go and the KV is free, or abandoned.</summary>
     public Task Released => _released.Task;
 
     public void Cancel() => _isCancelled = true;
@@ -73,6 +73,12 @@ internal sealed class DecodeSequence(
     public void Release(SequenceFailedException? failure = null)
     {
         cache.Dispose();
+        _outputs.Writer.TryComplete(failure);
+        _released.TrySetResult();
+    }
+
+    public void Abandon(SequenceFailedException failure)
+    {
         _outputs.Writer.TryComplete(failure);
         _released.TrySetResult();
     }

@@ -37,7 +37,7 @@ internal sealed class PrefillSequence(
     /// <summary>The first token; faulted with a <see cref="SequenceFailedException"/>, or cancelled.</summary>
     public Task<PrefillSample> Sampled => _sampled.Task;
 
-    /// <summary>The engine has let go: the KV is free and the outbox closed.</summary>
+    /// <summary>The engine has let go: the KV is free, or abandoned, and the outbox closed.</summary>
     public Task Released => _released.Task;
 
     /// <summary>Brings the worker's load up to date.</summary>
@@ -61,6 +61,13 @@ internal sealed class PrefillSequence(
             _sampled.TrySetCanceled();
         }
 
+        _released.TrySetResult();
+    }
+
+    public void Abandon(SequenceFailedException failure)
+    {
+        outbox.Close();
+        _sampled.TrySetException(failure);
         _released.TrySetResult();
     }
 }

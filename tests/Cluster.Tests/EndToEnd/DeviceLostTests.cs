@@ -23,14 +23,17 @@ public sealed class DeviceLostTests
 
     /// <param name="role">Of the worker whose device is lost.</param>
     /// <param name="goodSteps">Before that.</param>
-    /// <param name="hangs">The step does not fail, it never ends.</param>
+    /// <param name="hangs">The step does not fail, it does not end in time.</param>
+    /// <param name="returns">When nobody waits for it any more; else never.</param>
     [Theory]
     [InlineData("decode", 12)]
     [InlineData("decode", 0)]
     [InlineData("prefill", 1)]
+    [InlineData("decode", 9, true, true)]
+    [InlineData("prefill", 1, true, true)]
     [InlineData("decode", 9, true)]
     [InlineData("prefill", 1, true)]
-    public async Task Generate_DeviceLostInAStep_WorkerEndsAndAnswersAreTheSame(string role, int goodSteps, bool hangs = false)
+    public async Task Generate_DeviceLostInAStep_WorkerEndsAndAnswersAreTheSame(string role, int goodSteps, bool hangs = false, bool returns = false)
     {
         string[] prompts = [.. Enumerable.Range(0, 8).Select(i => Prompts.Of(i % 2 == 0 ? "line_retrieval_20" : "lookup_60", i))];
         await using TestCluster cluster = await TestCluster.StartAsync("int4");
@@ -41,7 +44,8 @@ public sealed class DeviceLostTests
         }
 
         using var errors = new StringWriter();
-        Task<int> running = RunWorkerAsync(cluster, role, goodSteps, hangs, errors);
+        using var over = new ManualResetEventSlim();
+        Task<int> running = RunWorkerAsync(cluster, role, goodSteps, hangs ? returns ? Hang.Returns : Hang.Stays : Hang.None, over, errors);
         await WaitForAsync(cluster, $"{role}-doomed", running);
 
         // Another tenant's: new to the store.
@@ -53,6 +57,7 @@ public sealed class DeviceLostTests
         await cluster.WaitUntilIdleAsync();
         V1.ListWorkersReply left = await cluster.Membership.ListWorkersAsync(new V1.ListWorkersRequest(), cancellationToken: TestContext.Current.CancellationToken);
         Assert.DoesNotContain(left.Workers, worker => worker.Worker.WorkerId == $"{role}-doomed");
+        over.Set();
     }
 
     [Fact]
@@ -71,12 +76,12 @@ public sealed class DeviceLostTests
         Assert.Equal("first", await fault);
     }
 
-    private static Task<int> RunWorkerAsync(TestCluster cluster, string role, int goodSteps, bool hangs, TextWriter errors)
+    private static Task<int> RunWorkerAsync(TestCluster cluster, string role, int goodSteps, Hang hang, ManualResetEventSlim over, TextWriter errors)
     {
         var folder = ModelFolder.Open(RepositoryRoot.ModelFolder);
         KvGeometry geometry = ModelKvGeometry.Of(folder.Config);
         KvCodec codec = CodecRegistry.Create("int4", geometry, new ProfileFolder(folder.Path, folder.Fingerprint, geometry));
-        var model = WorkerModel.Of(ModelName.Of(RepositoryRoot.ModelFolder), folder, new DoomedRunner(CpuModelRunner.Load(folder, codec), goodSteps, hangs));
+        var model = WorkerModel.Of(ModelName.Of(RepositoryRoot.ModelFolder), folder, new DoomedRunner(CpuModelRunner.Load(folder, codec), goodSteps, hang, over));
         return ServiceHost.RunAsync(
             () => role == "decode"
                 ? DecodeWorkerHost.Create(
@@ -116,13 +121,25 @@ public sealed class DeviceLostTests
         Assert.Fail($"{workerId} ended before it had joined");
     }
 
+    private enum Hang
+    {
+        None,
+
+        /// <summary>A step that hangs comes back when nobody waits for it any more, and must then change nothing.</summary>
+        Returns,
+
+        /// <summary>Until the test is over.</summary>
+        Stays,
+    }
+
     /// <summary>The CPU's forward pass on a device that is lost after some steps, or hangs.</summary>
-    private sealed class DoomedRunner(CpuModelRunner inner, int goodSteps, bool hangs) : IModelRunner
+    private sealed class DoomedRunner(CpuModelRunner inner, int goodSteps, Hang hang, ManualResetEventSlim over) : IModelRunner
     {
         private readonly ManualResetEventSlim _abandoned = new();
+        private readonly ManualResetEventSlim _returned = new();
         private int _steps;
 
-        public TimeSpan? StepLimit => hangs ? TimeSpan.FromSeconds(1.5) : null;
+        public TimeSpan? StepLimit => hang == Hang.None ? null : TimeSpan.FromSeconds(1.5);
 
         public ModelConfig Config => inner.Config;
 
@@ -136,23 +153,30 @@ public sealed class DeviceLostTests
 
         public void Forward(StepBatch batch)
         {
-            if (_steps++ >= goodSteps)
+            if (_steps++ < goodSteps)
             {
-                // A step that hangs comes back when nobody waits for it any more, and must then change nothing.
-                if (hangs && _abandoned.Wait(Patience))
-                {
-                    inner.Forward(batch);
-                    return;
-                }
-
-                throw new DeviceLostException(Reason);
+                inner.Forward(batch);
+                return;
             }
 
-            inner.Forward(batch);
+            if (hang == Hang.Returns && _abandoned.Wait(Patience))
+            {
+                inner.Forward(batch);
+                _returned.Set();
+                return;
+            }
+
+            _ = hang == Hang.Stays && over.Wait(Patience);
+            throw new DeviceLostException(Reason);
         }
 
         public void Abandon() => _abandoned.Set();
 
-        public void Dispose() => inner.Dispose();
+        public void Dispose()
+        {
+            // The model's memory goes with its folder, and the step that came back still reads it.
+            Assert.True(hang != Hang.Returns || _returned.Wait(Patience));
+            inner.Dispose();
+        }
     }
 }
