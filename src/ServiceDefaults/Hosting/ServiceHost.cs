@@ -110,7 +110,15 @@ public static class ServiceHost
                 await errors.WriteLineAsync($"error: {await fault}");
             }
 
-            await stopped;
+            try
+            {
+                await stopped;
+            }
+            catch (OperationCanceledException) when (fault.IsCompleted)
+            {
+                // The stop ran out of time; what it waited for hangs on what was lost.
+            }
+
             return fault.IsCompleted ? HostFault.ExitCode : 0;
         }
         catch (HostStartException error)
