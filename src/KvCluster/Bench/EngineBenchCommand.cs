@@ -32,7 +32,9 @@ internal static class EngineBenchCommand
         Option<string> synthetic = SyntheticOption.Create();
         Option<double> pageShare = new("--page-share")
         {
-            HelpName = "SHARE", Description = "With cuda: of the memory that is free beside the weights, what KV gets", DefaultValueFactory = _ => DeviceOptions.DefaultPageShare,
+            HelpName = "SHARE",
+            Description = "With cuda: of the memory that is free beside the weights, what KV gets",
+            DefaultValueFactory = _ => DeviceOptions.DefaultPageShare,
         };
         var command = new Command("engine", About) { kv, sequences, context, model, backend, synthetic, pageShare };
         command.SetAction(parsed =>

@@ -1,7 +1,7 @@
 using KvCluster.DecodeWorker;
 using KvCluster.Gateway;
-using KvCluster.Inference.Engine;
 using KvCluster.Inference.Backends;
+using KvCluster.Inference.Engine;
 using KvCluster.KvStore.Hosting;
 using KvCluster.PrefillWorker;
 using KvCluster.ServiceDefaults.Hosting;
