@@ -34,19 +34,8 @@ internal sealed class WorkerProcess : IAsyncDisposable
     public static WorkerProcess Start<TOptions>(string name, Type host, TOptions options, int device)
         where TOptions : class, new()
     {
-        string program = Path.Combine(AppContext.BaseDirectory, host.Assembly.GetName().Name!);
-        bool isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet";
-        var start = new ProcessStartInfo(isHosted ? Environment.ProcessPath! : program) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        if (isHosted)
-        {
-            start.ArgumentList.Add(program + ".dll");
-        }
-
-        foreach (string argument in Arguments(options))
-        {
-            start.ArgumentList.Add(argument);
-        }
-
+        ProcessStartInfo start = HostProgram.Start(host, Arguments(options));
+        start.RedirectStandardInput = true;
         start.Environment[VisibleDevices] = VisibleDevice(Environment.GetEnvironmentVariable(VisibleDevices), device);
         return new WorkerProcess(name, start);
     }

@@ -111,7 +111,9 @@ public sealed partial class SlabSocket
         int sizeBytes = SizeOf(header);
         if (sizeBytes > _sent.Length)
         {
-            await SendMessageAsync(header, Extra(place, workerId.Span), default, cancellationToken);
+            byte[] extra = new byte[header.ExtraSizeBytes];
+            WriteExtra(extra, place, workerId.Span);
+            await SendMessageAsync(header, extra, default, cancellationToken);
             return;
         }
 
@@ -143,16 +145,14 @@ public sealed partial class SlabSocket
     private static void WriteReference(Span<byte> destination, in SlabMessageHeader header, long place, ReadOnlySpan<byte> workerId)
     {
         Span<byte> extra = stackalloc byte[header.ExtraSizeBytes];
-        BinaryPrimitives.WriteInt64LittleEndian(extra, place);
-        workerId.CopyTo(extra[SlabMessageHeader.PlaceSizeBytes..]);
+        WriteExtra(extra, place, workerId);
         Write(destination, header, extra);
     }
 
-    private static byte[] Extra(long place, ReadOnlySpan<byte> workerId)
+    /// <summary>What a reference says beside its header.</summary>
+    private static void WriteExtra(Span<byte> extra, long place, ReadOnlySpan<byte> workerId)
     {
-        byte[] extra = new byte[SlabMessageHeader.PlaceSizeBytes + workerId.Length];
         BinaryPrimitives.WriteInt64LittleEndian(extra, place);
-        workerId.CopyTo(extra.AsSpan(SlabMessageHeader.PlaceSizeBytes));
-        return extra;
+        workerId.CopyTo(extra[SlabMessageHeader.PlaceSizeBytes..]);
     }
 }

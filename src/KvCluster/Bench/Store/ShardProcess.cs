@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using KvCluster.CommandLine.Serve;
 using KvCluster.KvStore.Hosting;
 
 namespace KvCluster.CommandLine.Bench.Store;
@@ -16,12 +17,8 @@ internal sealed class ShardProcess : IDisposable
     /// <exception cref="InvalidOperationException">It does not start; its error stream says why.</exception>
     public static async Task<ShardProcess> StartAsync(long memoryBudgetBytes, CancellationToken cancellationToken)
     {
-        string program = Path.Combine(AppContext.BaseDirectory, typeof(KvStoreHost).Assembly.GetName().Name!);
-        bool isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet";
-        var start = new ProcessStartInfo(isHosted ? Environment.ProcessPath! : program) { RedirectStandardOutput = true };
-        string[] arguments = [.. isHosted ? [program + ".dll"] : Array.Empty<string>(), "--ListenAddress=http://127.0.0.1:0", $"--MemoryBudgetBytes={memoryBudgetBytes}", "--Logging:LogLevel:KvCluster=Warning"];
-        Array.ForEach(arguments, start.ArgumentList.Add);
-        Process process = Process.Start(start)!;
+        string[] arguments = ["--ListenAddress=http://127.0.0.1:0", $"--MemoryBudgetBytes={memoryBudgetBytes}", "--Logging:LogLevel:KvCluster=Warning"];
+        Process process = Process.Start(HostProgram.Start(typeof(KvStoreHost), arguments))!;
         try
         {
             string[] ready = (await process.StandardOutput.ReadLineAsync(cancellationToken) ?? "").Split(' ');

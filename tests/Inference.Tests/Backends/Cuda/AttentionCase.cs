@@ -123,7 +123,7 @@ internal sealed class AttentionCase(KvCodec codec, int groupSize, float softmaxS
 
     /// <summary>By kernels that read payloads as they are.</summary>
     public float[] OnGpu(IDecodeAttention attention, int layer, CudaStream stream, DeviceArena arena) => OnGpu(
-        attention, (codec.MaxPayloadSizeBytes(layer) + 127) & -128, (payload, page) => payload.CopyTo(page), layer, stream, arena, (_, _) => { });
+        attention, PooledPayload.WholeLines(codec.MaxPayloadSizeBytes(layer)), (payload, page) => payload.CopyTo(page), layer, stream, arena, (_, _) => { });
 
     private float[] Decode(int layer, byte[] payload)
     {

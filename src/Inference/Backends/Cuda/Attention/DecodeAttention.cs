@@ -44,9 +44,6 @@ internal sealed class DecodeAttention : IDecodeAttention
     /// <summary>Parts into which the work of a step is cut at most; <see cref="AttentionWork.ChunkCount"/> must be this or less.</summary>
     public int ChunkCount { get; }
 
-    /// <summary>Rows of partial results (each of all query heads) that a step of so many Sequences needs room for.</summary>
-    public int PartialRowCount(int sequenceCount) => ChunkCount + sequenceCount;
-
     /// <summary>How sealed payloads lie in the pool of <see cref="AttentionWork.Sealed"/>.</summary>
     public PooledPayload Payload { get; }
 
@@ -55,7 +52,7 @@ internal sealed class DecodeAttention : IDecodeAttention
 
     public (long Partials, long States, long Scratch) RoomBytes(int sequenceCount)
     {
-        long rows = (long)PartialRowCount(sequenceCount) * KvHeadCount * GroupSize;
+        long rows = (long)(ChunkCount + sequenceCount) * KvHeadCount * GroupSize;
         return (rows * _format.HeadSize * sizeof(float), rows * 2 * sizeof(float), 0);
     }
 

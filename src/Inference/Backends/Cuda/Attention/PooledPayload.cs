@@ -14,7 +14,10 @@ internal sealed record PooledPayload(int KeyBytes, int ValueOffset, int ValueByt
     private const int TensorAlignment = 16;
 
     /// <summary>From payload to payload in the pool.</summary>
-    public int StrideBytes => Align(ValueOffset + ValueBytes, LineBytes);
+    public int StrideBytes => WholeLines(ValueOffset + ValueBytes);
+
+    /// <summary>Bytes of as many whole cache lines.</summary>
+    public static int WholeLines(int sizeBytes) => Align(sizeBytes, LineBytes);
 
     public static PooledPayload Of(AttentionFormat format, int kvHeadCount)
     {
@@ -25,7 +28,7 @@ internal sealed record PooledPayload(int KeyBytes, int ValueOffset, int ValueByt
 
         int channels = kvHeadCount * format.HeadSize;
         int keys = TensorBytes(format.HeadKeyBytes);
-        return new PooledPayload(keys, Align(keys, LineBytes), TensorBytes(format.HeadValueBytes));
+        return new PooledPayload(keys, WholeLines(keys), TensorBytes(format.HeadValueBytes));
 
         int TensorBytes(int headBytes) => Align(ParameterBytes + (kvHeadCount * headBytes) + (channels / 2) + kvHeadCount, TensorAlignment);
     }

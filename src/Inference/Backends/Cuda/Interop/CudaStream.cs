@@ -29,6 +29,16 @@ internal sealed unsafe class CudaStream : CudaHandle
         }
     }
 
+    /// <summary>Memory that holds these bytes; waits for the copy.</summary>
+    /// <exception cref="CudaException">The device has no room.</exception>
+    public DeviceMemory Upload(ReadOnlySpan<byte> bytes)
+    {
+        var memory = new DeviceMemory(bytes.Length);
+        CopyToDevice(memory.Address, bytes);
+        Synchronize();
+        return memory;
+    }
+
     /// <summary>The destination is filled once the stream has passed, and must not move until then: pinned memory, or <see cref="Synchronize"/> inside its fixed scope.</summary>
     public void CopyToHost(byte* to, ulong from, long bytes) =>
         CudaException.ThrowOn(CudaDriver.CopyToHost(to, from, (nuint)bytes, Value), "cuMemcpyDtoHAsync", $"{bytes} bytes");

@@ -12,7 +12,7 @@ namespace KvCluster.Inference.Backends.Cuda.Model;
 /// entry's tokens attend to each other; of other codecs only those of a Block do, and earlier Blocks, new or not, are turned to rows once. The few tokens
 /// of a Block that an earlier step began are left to decode attention.
 /// </summary>
-internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, BlockPages pages, PrefillAttention attention, StoredAttention? stored = null) : IDisposable
+internal sealed class PrefillStep(ModelConfig config, StepBuffers buffers, BlockPages pages, PrefillAttention attention, StoredAttention? stored) : IDisposable
 {
     /// <summary>Entries of fewer tokens are left to decode attention.</summary>
     private const int LeastTokenCount = 16;

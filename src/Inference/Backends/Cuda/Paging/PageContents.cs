@@ -16,8 +16,6 @@ namespace KvCluster.Inference.Backends.Cuda.Paging;
 /// <param name="isDecoded">Pages hold what payloads decode to.</param>
 internal sealed unsafe class PageContents(KvCodec codec, PooledPayload? place, bool isDecoded)
 {
-    private const int LineBytes = 128;
-
     private readonly float[] _channels = UnitVectors(codec.Geometry.HeadSize);
     private readonly float[] _tokens = UnitVectors(KvGeometry.BlockTokenCount);
 
@@ -83,7 +81,7 @@ internal sealed unsafe class PageContents(KvCodec codec, PooledPayload? place, b
     }
 
     private static int StrideIn(KvCodec codec, PooledPayload? place, int layer) =>
-        place?.StrideBytes ?? ((codec.MaxPayloadSizeBytes(layer) + LineBytes - 1) & -LineBytes);
+        place?.StrideBytes ?? PooledPayload.WholeLines(codec.MaxPayloadSizeBytes(layer));
 
     private static float[] UnitVectors(int count)
     {

@@ -34,7 +34,8 @@ internal sealed class StoredEncoder : IBlockEncoder
         _project = plan.HasMaps ? _module.Kernel("project_stored") : null;
         _begin = _module.Kernel("begin_stored", plan.SharedBytes);
         _finish = plan.AreKeysShared || plan.AreValuesShared ? _module.Kernel("finish_stored", plan.SharedBytes) : null;
-        _places = [.. Enumerable.Range(0, tables.Payloads.Count).Select(layer => Upload(plan.Layer(layer).Places))];
+        using var stream = new CudaStream();
+        _places = [.. Enumerable.Range(0, tables.Payloads.Count).Select(layer => stream.Upload(MemoryMarshal.AsBytes<EncodePlace>(plan.Layer(layer).Places)))];
     }
 
     /// <param name="device">Current in this thread.</param>
@@ -97,14 +98,4 @@ internal sealed class StoredEncoder : IBlockEncoder
     /// <summary>Of some items.</summary>
     private unsafe StoredEncodeWork Work(int layer, in EncodeWork work, int first, int count) =>
         _plan.Work(layer, _tables.Layer(layer), _places[layer].Address, work with { Items = work.Items + (ulong)(first * sizeof(EncodeItem)), ItemCount = count });
-
-    private static DeviceMemory Upload(EncodePlace[] places)
-    {
-        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes<EncodePlace>(places);
-        var memory = new DeviceMemory(bytes.Length);
-        using var stream = new CudaStream();
-        stream.CopyToDevice(memory.Address, bytes);
-        stream.Synchronize();
-        return memory;
-    }
 }

@@ -25,7 +25,6 @@ internal sealed class StoredTables : IDisposable
             _staged = [.. tables.Select((table, layer) => Stage(stream, table, _layers[layer].Maps))];
             PayloadTable open = OpenLayer(codec.Geometry);
             Open = Upload(stream, open, new TableBuilder(open));
-            stream.Synchronize();
         }
         catch
         {
@@ -82,7 +81,6 @@ internal sealed class StoredTables : IDisposable
         ChosenOffset = table.ChosenOffset,
     };
 
-    /// <summary>Waits for the copy, as the bytes may move after it.</summary>
     private ulong Upload(CudaStream stream, ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty)
@@ -90,10 +88,8 @@ internal sealed class StoredTables : IDisposable
             return 0;
         }
 
-        var memory = new DeviceMemory(bytes.Length);
+        DeviceMemory memory = stream.Upload(bytes);
         _memory.Add(memory);
-        stream.CopyToDevice(memory.Address, bytes);
-        stream.Synchronize();
         return memory.Address;
     }
 }
